@@ -1,0 +1,82 @@
+# Every command of the project. Each sets up what it needs: a virtual environment, from PyPI alone.
+
+PYTHON ?= python3
+VENV ?= .venv
+# More arguments for pytest, as in `make test ARGS="-k mailbox"`.
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+SOURCES := $(wildcard trivet tests benchmarks examples)
+
+# Tests find `node` and `npm` in the environment, not on the machine.
+PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+# pyright would ask the network for a newer version of itself.
+export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.PHONY: help demo serve test test-system check check-static format-check format lint pyright mypy \
+	docs bench clean
+
+help:
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "%s%s\n", (n++ ? "\n" : ""), substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+##@ Try it
+demo: $(INSTALLED) ## two clients in a chat room, in one process
+	$(BIN)/python -m examples.demo
+
+serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
+	$(BIN)/trivet serve examples.chat_room:registry
+
+##@ Change it
+test: $(INSTALLED) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
+	$(PYTEST) -m "not system" $(ARGS)
+
+test-system: $(INSTALLED) ## the tests that need Debian packages, a browser or the engine
+	@$(PYTEST) -m system $(ARGS) || { status=$$?; \
+		[ $$status -eq 5 ] || exit $$status; \
+		echo "make test-system: no test is marked system, so nothing was tested"; }
+
+check: check-static test ## all that must pass before a change is taken
+
+check-static: format-check lint pyright mypy docs ## the same without the tests
+
+format: $(INSTALLED) ## format, and mend what the linter can mend
+	$(BIN)/ruff check --fix-only .
+	$(BIN)/ruff format .
+
+format-check: $(INSTALLED) ## is everything formatted?
+	$(BIN)/ruff format --check .
+
+lint: $(INSTALLED) ## ruff and flake8-async
+	$(BIN)/ruff check .
+	$(BIN)/flake8 $(SOURCES)
+
+pyright: $(INSTALLED) ## pyright, strict
+	$(BIN)/python -m pyright --pythonpath $(BIN)/python
+
+mypy: $(INSTALLED) ## mypy, strict
+	$(BIN)/python -m mypy $(SOURCES)
+
+##@ Read and measure it
+docs: $(INSTALLED) ## build the documentation into docs/_build
+	$(BIN)/python -m sphinx --fail-on-warning --keep-going --quiet docs docs/_build
+	@echo "open docs/_build/index.html"
+
+bench: $(INSTALLED) ## the benchmarks, as ratios to floors measured in the same process
+	$(BIN)/python -m benchmarks
+
+##@ Tidy up
+clean: ## remove the virtual environment, caches and built files
+	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(INSTALLED): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and \
+		"trivet needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]"
+	@touch $@
