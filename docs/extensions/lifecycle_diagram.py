@@ -1,7 +1,6 @@
-"""The directive `lifecycle`: draws a table of `trivet.lifecycle`, so that picture and code agree.
+"""The directive `lifecycle` draws a table of `trivet.lifecycle`, so that picture and code agree.
 
-    ```{lifecycle} trivet.lifecycle.actor.ACTOR
-    ```
+In a page: a fenced block with nothing but `{lifecycle} trivet.lifecycle.actor.ACTOR` at its head.
 """
 
 from __future__ import annotations
