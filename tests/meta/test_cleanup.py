@@ -41,8 +41,8 @@ def unshielded(nodes: Iterable[ast.AST]) -> Iterator[int]:
                 last_name(item.context_expr) == "bounded_cleanup" for item in items
             ):
                 continue
-            # trio's law: an `aclose` that is cancelled closes at once and never waits.
-            case ast.Await(value=ast.Call(func=ast.Attribute(attr="aclose"), args=[])):
+            # trio's law: when they are cancelled, these close at once and do not wait.
+            case ast.Await(value=ast.Call(func=ast.Attribute(attr="aclose" | "aclose_forcefully"))):
                 continue
             case ast.Await() | ast.AsyncWith() | ast.AsyncFor():
                 yield node.lineno
@@ -87,6 +87,7 @@ def test_an_unshielded_await_is_found(cleanup: str) -> None:
     [
         "finally:\n        with bounded_cleanup(5):\n            await save()",
         "finally:\n        await stream.aclose()",
+        "finally:\n        await trio.aclose_forcefully(stream)",
         "finally:\n        async def later(): await save()",
         "except OSError:\n        await save()",
     ],
