@@ -1,0 +1,1 @@
+"""trivet: a structured-concurrency actor runtime on Trio."""

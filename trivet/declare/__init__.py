@@ -1,0 +1,1 @@
+"""Declarations: what an application writes, and what is read from it. Imports nothing below."""

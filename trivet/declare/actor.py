@@ -1,0 +1,301 @@
+"""The base class of every actor: the hooks to override and what ``self`` offers."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVarTuple
+
+import attrs
+from typing_extensions import TypeVar
+
+from trivet.declare.definition import Definition, define
+from trivet.declare.features import not_built
+from trivet.declare.handle import Client
+from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, Schedule, StateCell
+from trivet.declare.options import Durability, Limits, Options
+
+if TYPE_CHECKING:
+    from trivet.declare.action import Action
+    from trivet.declare.event import Event, Overflow
+    from trivet.declare.queue import Delivery, Queue
+    from trivet.declare.request import Request, Response, WebSocket
+    from trivet.declare.wire_names import Naming
+
+__all__ = ["Actor"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+Ts = TypeVarTuple("Ts")
+StateT = TypeVar("StateT", default=None)
+ConnStateT = TypeVar("ConnStateT", default=None)
+ParamsT = TypeVar("ParamsT", default=None)
+InputT = TypeVar("InputT", default=None)
+
+
+class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
+    """The base class of every actor.
+
+    ``Actor[State, ConnState, Params, Input]``: the persisted state, the state of each connection,
+    what clients pass when they connect, and what they pass when they create. Each may be left out.
+    Actions and events are class attributes; plain instance attributes are ephemeral and vanish
+    when the actor sleeps or stops.
+
+    The class keywords are the fields of ``trivet.declare.options.Options``; they are inherited,
+    ``name`` is not.
+    """
+
+    __trivet_options__: ClassVar[Options] = Options()
+    _trivet_definitions: ClassVar[dict[Naming | None, Definition]]
+    _trivet_host: Host
+    _trivet_state: StateCell
+
+    def __init_subclass__(
+        cls,
+        *,
+        name: str | None = None,
+        durability: Durability | None = None,
+        sleep_after: float | None = None,
+        grace: float | None = None,
+        action_timeout: float | None = None,
+        concurrent: bool | None = None,
+        call_hooks: bool | None = None,
+        overflow: Overflow | None = None,
+        hibernate_websockets: bool | Callable[[Request], bool] | None = None,
+        limits: Limits | None = None,
+    ) -> None:
+        super().__init_subclass__()
+        given = {
+            "durability": durability,
+            "sleep_after": sleep_after,
+            "grace": grace,
+            "action_timeout": action_timeout,
+            "concurrent": concurrent,
+            "call_hooks": call_hooks,
+            "overflow": overflow,
+            "hibernate_websockets": hibernate_websockets,
+            "limits": limits,
+        }
+        changed: dict[str, Any] = {key: value for key, value in given.items() if value is not None}
+        cls.__trivet_options__ = attrs.evolve(cls.__trivet_options__, name=name, **changed)
+        cls._trivet_definitions = {None: define(cls, Actor, cls.__trivet_options__)}
+
+    @classmethod
+    def __trivet_definition__(cls, naming: Naming | None = None) -> Definition:
+        """Return what the class declares, under a naming rule."""
+        if cls is Actor:
+            raise TypeError("Actor itself is no actor class; declare a subclass")
+        definition = cls._trivet_definitions.get(naming)
+        if definition is None:
+            definition = define(cls, Actor, cls.__trivet_options__, naming=naming)
+            cls._trivet_definitions[naming] = definition
+        return definition
+
+    @classmethod
+    def __trivet_input__(cls, input: InputT, /) -> Self:
+        """Tie the input type to the class for type checkers; never called."""
+        raise NotImplementedError
+
+    # What an actor knows of itself
+
+    @property
+    def id(self) -> str:
+        """The actor's id, made when it was created."""
+        return self._trivet_host.actor_id
+
+    @property
+    def name(self) -> str:
+        """The actor's name on the wire."""
+        return self._trivet_host.actor_name
+
+    @property
+    def key(self) -> tuple[str, ...]:
+        """The actor's key."""
+        return self._trivet_host.key
+
+    @property
+    def state(self) -> StateT:
+        """The persisted state; change it in place or assign it, inside a turn.
+
+        Raises:
+            StateNotEnabled: If the class declares no state.
+        """
+        cell = self._trivet_state
+        cell.touched = True
+        state: StateT = cell.value
+        return state
+
+    @state.setter
+    def state(self, value: StateT) -> None:
+        self._trivet_state.assign(value)
+
+    @property
+    def conn(self) -> Conn[ConnStateT]:
+        """The connection whose call is running.
+
+        Raises:
+            NoConnectionError: Outside a connection's call.
+        """
+        return self._trivet_host.conn
+
+    @property
+    def conns(self) -> ConnMap[ConnStateT]:
+        """The open connections by id."""
+        return self._trivet_host.conns
+
+    @property
+    def client(self) -> Client:
+        """The client for calls to other actors, or to itself through the mailbox."""
+        return self._trivet_host.client
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the actor has begun to stop."""
+        return self._trivet_host.stopping
+
+    @property
+    def schedule(self) -> Schedule[Self]:
+        """The actor's durable calls to itself in the future."""
+        not_built("schedules")
+
+    @property
+    def kv(self) -> KeyValue:
+        """The actor's key-value store."""
+        not_built("key-value store")
+
+    # What an actor does
+
+    def broadcast(
+        self, event: Event[T], payload: T, /, *, exclude: Conn[ConnStateT] | None = None
+    ) -> None:
+        """Send an event to every connection that subscribed to it.
+
+        The payload is encoded and the receivers are fixed at once; the call never blocks.
+
+        Args:
+            event: An event of this actor's class.
+            payload: Its value.
+            exclude: A connection that does not get it.
+
+        Raises:
+            LookupError: If the event is another actor's.
+            ValidationError: If the payload is not of the event's type.
+        """
+        self._trivet_host.broadcast(event, payload, exclude)
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Take a turn of the actor in a task that has none.
+
+        Raises:
+            AlreadyInTurnError: On entering inside a turn of this actor.
+        """
+        return self._trivet_host.turn()
+
+    def start_soon(
+        self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts
+    ) -> None:
+        """Start a task without a turn; it is cancelled when the actor begins to stop."""
+        self._trivet_host.start_soon(fn, *args)
+
+    async def save(self) -> None:
+        """End the turn's segment and return when it is stored."""
+        await self._trivet_host.save()
+
+    def wait_until(
+        self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts
+    ) -> None:
+        """Start work that the end of the actor's grace waits for."""
+        not_built("wait_until")
+
+    def keep_awake(self) -> AbstractAsyncContextManager[None]:
+        """Keep the actor from going to sleep."""
+        not_built("sleep")
+
+    def sleep(self) -> None:
+        """Go to sleep after the running turn."""
+        not_built("sleep")
+
+    def destroy(self) -> None:
+        """Remove the actor and its state after the running turn."""
+        not_built("destroy")
+
+    def enqueue(self, queue: Queue[T, Any], body: T, /) -> None:
+        """Put a message into a queue of this actor."""
+        not_built("queues")
+
+    def receive(
+        self, queue: Queue[T, R], /, *more: Queue[Any, Any]
+    ) -> AbstractAsyncContextManager[Delivery[T, R]]:
+        """Wait for the next message of a queue."""
+        not_built("queues")
+
+    def try_receive(
+        self, queue: Queue[T, R], /, *more: Queue[Any, Any]
+    ) -> AbstractAsyncContextManager[Delivery[T, R] | None]:
+        """Take the next message of a queue, if there is one."""
+        not_built("queues")
+
+    # Hooks: override what you need. One that is not overridden is never called.
+
+    async def create_state(self, input: InputT) -> StateT:
+        """Make the state of a new actor; by default its type called without arguments."""
+        raise NotImplementedError
+
+    async def on_create(self, input: InputT) -> None:
+        """Run once in an actor's life, after its state was made."""
+
+    async def on_migrate(self, *, new: bool) -> None:
+        """Bring stored data of an older class into shape."""
+
+    async def on_wake(self) -> None:
+        """Run at every start, before the actor answers."""
+
+    async def run(self) -> None:
+        """Run beside the turns for as long as the actor is awake."""
+
+    async def on_sleep(self) -> None:
+        """Run before the actor goes to sleep."""
+
+    async def on_destroy(self) -> None:
+        """Run before the actor is removed."""
+
+    async def on_before_connect(self, params: ParamsT) -> None:
+        """Check a client before it connects; raising refuses it."""
+
+    async def create_conn_state(self, params: ParamsT) -> ConnStateT:
+        """Make a connection's state; raising refuses the client."""
+        raise NotImplementedError
+
+    async def on_connect(self, conn: Conn[ConnStateT]) -> None:
+        """Run when a client has connected, before any of its messages is handled."""
+
+    async def on_disconnect(self, conn: Conn[ConnStateT]) -> None:
+        """Run exactly once for every connection that became visible, whatever ended it."""
+
+    async def on_before_action_response(
+        self, action: Action[Any, ..., Any], args: tuple[Any, ...], output: Any
+    ) -> Any:
+        """Look at an action's result before it is sent, and return what to send."""
+        return output
+
+    async def on_request(self, request: Request) -> Response | None:
+        """Answer a raw HTTP request."""
+
+    async def on_websocket(self, socket: WebSocket[ConnStateT]) -> None:
+        """Serve a raw WebSocket."""
+
+    def on_state_change(self) -> None:
+        """Run once per segment that changed the state."""
+
+    def can_subscribe(self, event: Event[Any], conn: Conn[ConnStateT]) -> bool:
+        """Say whether a connection may subscribe to an event."""
+        return True
+
+    def can_publish(self, queue: Queue[Any, Any], conn: Conn[ConnStateT]) -> bool:
+        """Say whether a connection may put messages into a queue."""
+        return True
+
+    @classmethod
+    async def authorize(cls, request: Request) -> bool:
+        """Say whether a request from the network may reach the actor at all."""
+        return True

@@ -1,0 +1,353 @@
+"""What callers hold: clients, handles, connections and subscriptions, in process or remote.
+
+These classes are the typed face only. What happens behind them is a ``Target`` (one addressed
+actor) or a ``LiveTarget`` (one open connection) of some transport; the protocols are at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, overload
+
+import attrs
+from typing_extensions import Self, TypeVar
+
+from trivet.declare.features import not_built
+
+if TYPE_CHECKING:
+    from trivet.declare.action import Action
+    from trivet.declare.actor import Actor
+    from trivet.declare.event import Event
+    from trivet.declare.queue import Queue
+    from trivet.declare.request import Response, WebSocket
+
+__all__ = [
+    "Address",
+    "Client",
+    "Connection",
+    "ConnectionStatus",
+    "Handle",
+    "LiveTarget",
+    "Subscription",
+    "Target",
+    "Transport",
+]
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+T2 = TypeVar("T2")
+T_co = TypeVar("T_co", covariant=True)
+A = TypeVar("A", bound="Actor[Any, Any, Any, Any]")
+A_co = TypeVar("A_co", bound="Actor[Any, Any, Any, Any]", covariant=True)
+S2 = TypeVar("S2")
+C2 = TypeVar("C2")
+P2 = TypeVar("P2")
+I2 = TypeVar("I2")
+I_contra = TypeVar("I_contra", contravariant=True)
+
+ConnectionStatus = Literal["connecting", "connected", "disconnected", "closed"]
+"""``"disconnected"`` is lost and retrying, ``"closed"`` is for good."""
+
+
+class Subscription(Protocol[T_co]):
+    """The events of one subscription, live from the moment it was made.
+
+    Iterate over it; leave it with ``async with`` or let the connection end it.
+    """
+
+    def __aiter__(self) -> Self:
+        """Return the subscription itself."""
+        ...
+
+    async def __anext__(self) -> T_co:
+        """Wait for the next event.
+
+        Raises:
+            StopAsyncIteration: When the connection has ended for good.
+            SubscriptionOverflow: When the reader was too slow and events were lost.
+        """
+        ...
+
+    async def __aenter__(self) -> Self:
+        """Return the subscription itself."""
+        ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+        /,
+    ) -> None:
+        """Stop listening."""
+        ...
+
+
+class Handle(Generic[A_co]):
+    """A stateless, typed reference to one actor; making one contacts nobody."""
+
+    __slots__ = ("_params", "_target")
+
+    def __init__(self, target: Target, params: object = None) -> None:
+        self._target = target
+        self._params = params
+
+    async def call(
+        self, action: Action[A_co, P, R], /, *args: P.args, **kwargs: P.kwargs
+    ) -> R:
+        """Call an action and return its result.
+
+        Raises:
+            ActionError: Whatever the actor's side reports; ``UserError`` for an application's own.
+            ConnectionLost: If the network failed and it is unknown whether the action ran.
+            LookupError: If the action belongs to another actor class.
+        """
+        result: R = await self._target.call(action, args, kwargs, self._params)
+        return result
+
+    async def call_by_name(self, name: str, /, *args: object) -> Any:
+        """Call an action by its name on the wire, without types."""
+        return await self._target.call_by_name(name, args, self._params)
+
+    async def resolve(self) -> str:
+        """Find the actor, create it if the handle says so, and return its id."""
+        return await self._target.resolve()
+
+    def with_params(self, params: object, /) -> Self:
+        """Return a handle whose stateless calls carry connection params.
+
+        Args:
+            params: A value, or an async callable that is called anew for each call.
+        """
+        return type(self)(self._target, params)
+
+    async def send(self, queue: Queue[T, R], body: T, /) -> None:
+        """Put a message into a queue of the actor."""
+        not_built("queues")
+
+    async def send_and_wait(self, queue: Queue[T, R], body: T, /) -> R:
+        """Put a message into a queue of the actor and wait for its result."""
+        not_built("queues")
+
+    async def fetch(self, path: str, /, **options: Any) -> Response:
+        """Send a raw HTTP request to the actor."""
+        not_built("raw HTTP")
+
+    def websocket(self, path: str, /) -> AbstractAsyncContextManager[WebSocket[Any]]:
+        """Open a raw WebSocket to the actor."""
+        not_built("raw WebSockets")
+
+    def watch(self) -> AsyncIterator[str]:
+        """Follow the actor's life."""
+        not_built("supervision")
+
+    @overload
+    def connect(
+        self: Handle[Actor[S2, C2, None, I2]],
+    ) -> AbstractAsyncContextManager[Connection[A_co]]: ...
+    @overload
+    def connect(
+        self: Handle[Actor[S2, C2, P2 | None, I2]],
+        params: P2 | Callable[[], Awaitable[P2 | None]] | None = None,
+    ) -> AbstractAsyncContextManager[Connection[A_co]]: ...
+    @overload
+    def connect(
+        self: Handle[Actor[S2, C2, P2, I2]], params: P2 | Callable[[], Awaitable[P2]]
+    ) -> AbstractAsyncContextManager[Connection[A_co]]: ...
+    def connect(self, params: Any = None) -> AbstractAsyncContextManager[Connection[A_co]]:
+        """Open a connection; entering waits until the actor has let it in.
+
+        Network failures before that are retried without end (use ``trio.fail_after``). Later
+        losses neither raise in the body nor cancel it: the connection comes back by itself.
+
+        Args:
+            params: A value of the actor's params type, or an async callable that is called anew
+                for every connection.
+
+        Raises:
+            ActionError: If the actor refused the connection.
+        """
+        return self._connect(params)
+
+    @asynccontextmanager
+    async def _connect(self, params: object) -> AsyncGenerator[Connection[A_co]]:
+        async with self._target.connect(params) as live:
+            yield Connection(live)
+
+
+class Connection(Handle[A_co]):
+    """A live, typed connection to one actor, which reconnects by itself."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: LiveTarget, params: object = None) -> None:
+        super().__init__(live, params)
+        self._live = live
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """Where the connection stands."""
+        return self._live.status
+
+    def status_changes(self) -> AsyncIterator[ConnectionStatus]:
+        """Iterate over every later change of ``status``; it ends after ``"closed"``."""
+        return self._live.status_changes()
+
+    @overload
+    def events(self, event: Event[T], /) -> Subscription[T]: ...
+    @overload
+    def events(self, event: Event[T], second: Event[T2], /) -> Subscription[T | T2]: ...
+    @overload
+    def events(
+        self, event: Event[Any], second: Event[Any], third: Event[Any], /, *more: Event[Any]
+    ) -> Subscription[Any]: ...
+    def events(self, *events: Event[Any]) -> Subscription[Any]:
+        """Subscribe to events, read in one loop, from this line on.
+
+        Raises:
+            LookupError: If an event belongs to another actor class.
+        """
+        return self._live.subscribe(events)
+
+    def events_by_name(self, name: str, /) -> Subscription[Any]:
+        """Subscribe to an event by its name on the wire, without types."""
+        return self._live.subscribe_by_name(name)
+
+
+class _Definition(Protocol[A_co, I_contra]):
+    """Structural view of an actor *class*: ties its input type to the class itself."""
+
+    def __trivet_input__(self, input: I_contra, /) -> A_co: ...
+
+
+class Client:
+    """Where handles come from: the same class in process and over the network."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def get(self, actor: type[A], /, *key: str) -> Handle[A]:
+        """Refer to an existing actor by its key.
+
+        Raises:
+            TypeError: If the class is no actor.
+            ValueError: If the key breaks a limit.
+        """
+        return Handle(self._transport.target(actor, Address(key=key)))
+
+    def get_by_id(self, actor: type[A], actor_id: str, /) -> Handle[A]:
+        """Refer to an existing actor by its id."""
+        return Handle(self._transport.target(actor, Address(actor_id=actor_id)))
+
+    @overload
+    def get_or_create(self, actor: _Definition[A, None], /, *key: str) -> Handle[A]: ...
+    @overload
+    def get_or_create(self, actor: _Definition[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
+    def get_or_create(self, actor: Any, /, *key: str, input: Any = None) -> Handle[Any]:
+        """Refer to an actor by its key; it is created at the first use if there is none.
+
+        Args:
+            actor: The actor class.
+            *key: The key's parts.
+            input: What ``create_state`` and ``on_create`` get, if the actor is created.
+
+        Raises:
+            TypeError: If the class is no actor.
+            ValueError: If the key breaks a limit.
+        """
+        return Handle(self._transport.target(actor, Address(key=key, create=True, input=input)))
+
+    @overload
+    async def create(self, actor: _Definition[A, None], /, *key: str) -> Handle[A]: ...
+    @overload
+    async def create(self, actor: _Definition[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
+    async def create(self, actor: Any, /, *key: str, input: Any = None) -> Handle[Any]:
+        """Create an actor.
+
+        Raises:
+            ActionError: ``actor.duplicate_key`` if the key is taken.
+        """
+        actor_id = await self._transport.create(actor, key, input)
+        return Handle(self._transport.target(actor, Address(actor_id=actor_id)))
+
+
+@attrs.frozen(kw_only=True)
+class Address:
+    """Which actor a handle means: by id, or by key and perhaps created at first use.
+
+    Attributes:
+        actor_id: Its id; the key does not count then.
+        key: Its key.
+        create: Whether to create it if there is none.
+        exclusive: Whether it is an error if there is one.
+        input: What a new actor gets.
+    """
+
+    actor_id: str | None = None
+    key: tuple[str, ...] = ()
+    create: bool = False
+    exclusive: bool = False
+    input: Any = None
+
+
+class Target(Protocol):
+    """One addressed actor behind a transport."""
+
+    async def call(
+        self,
+        action: Action[Any, ..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        params: object,
+        /,
+    ) -> Any:
+        """Call an action with checked arguments."""
+        ...
+
+    async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
+        """Call an action by its name on the wire."""
+        ...
+
+    async def resolve(self) -> str:
+        """Return the actor's id."""
+        ...
+
+    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
+        """Open a connection."""
+        ...
+
+
+class LiveTarget(Target, Protocol):
+    """One open connection behind a transport."""
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """Where the connection stands."""
+        ...
+
+    def status_changes(self) -> AsyncIterator[ConnectionStatus]:
+        """Iterate over changes of the status."""
+        ...
+
+    def subscribe(self, events: tuple[Event[Any], ...], /) -> Subscription[Any]:
+        """Subscribe to declared events."""
+        ...
+
+    def subscribe_by_name(self, name: str, /) -> Subscription[Any]:
+        """Subscribe to an event by its name on the wire."""
+        ...
+
+
+class Transport(Protocol):
+    """A way to reach actors."""
+
+    def target(self, actor: type[Any], address: Address, /) -> Target:
+        """Address an actor."""
+        ...
+
+    async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor and return its id."""
+        ...

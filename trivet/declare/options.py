@@ -1,0 +1,96 @@
+"""The numbers an application may set: limits, and the options of an actor class."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Literal
+
+import attrs
+
+from trivet.declare.event import Overflow
+
+__all__ = ["Durability", "Limits", "Options"]
+
+Durability = Literal["power", "process", "interval", "none"]
+"""What an acknowledged change survives: a power cut, a kill, all but an interval, nothing."""
+
+KIBIBYTE = 1024
+MEBIBYTE = 1024 * KIBIBYTE
+
+
+@attrs.frozen(kw_only=True)
+class Limits:
+    """Every bound that trivet keeps, in bytes, seconds or counts.
+
+    The same type fits an actor class, ``Registry``, ``serve`` and ``open_runtime``; what a class
+    sets wins over the registry, and that over the server.
+    """
+
+    message_in: int = 64 * KIBIBYTE
+    message_out: int = MEBIBYTE
+    frame: int = 32 * MEBIBYTE
+    fragments: int = 1024
+    frame_rate: float = 1000.0
+    frame_burst: int = 4000
+    params: int = 4 * KIBIBYTE
+    input: int = 4 * MEBIBYTE
+    request_head: int = 64 * KIBIBYTE
+    request_headers: int = 128
+    request_head_time: float = 5.0
+    request_body: int = 20 * MEBIBYTE
+    mailbox: int = 1000
+    mailbox_per_connection: int = 64
+    mailbox_wait: float = 60.0
+    inbox_messages: int = 1024
+    inbox_bytes: int = 256 * KIBIBYTE
+    outbox_messages: int = 256
+    outbox_bytes: int = MEBIBYTE
+    park_time: float = 90.0
+    hook_time: float = 5.0
+    wake_time: float = 30.0
+    opening_time: float = 15.0
+    close_time: float = 5.0
+    ping_after: float = 20.0
+    dead_after: float = 20.0
+    grace: float = 15.0
+    connections_per_address: int = 256
+    connections: int = 10_000
+
+    def over(self, wider: Limits) -> Limits:
+        """Combine with the limits of a wider scope: what is set here wins, the rest is theirs."""
+        default = Limits()
+        changed = {
+            field.name: getattr(self, field.name)
+            for field in attrs.fields(Limits)
+            if getattr(self, field.name) != getattr(default, field.name)
+        }
+        return attrs.evolve(wider, **changed)
+
+
+@attrs.frozen(kw_only=True)
+class Options:
+    """The options of an actor class, given as class keywords and inherited.
+
+    Attributes:
+        name: The actor's name on the wire; never inherited, the class's own name by default.
+        action_timeout: Seconds an asynchronous action may run.
+        call_hooks: Whether stateless calls run the connection hooks.
+        overflow: What to do with events when a client does not drain its outbox.
+        limits: Bounds of this class alone.
+    """
+
+    name: str | None = None
+    durability: Durability | None = None
+    sleep_after: float | None = None
+    grace: float | None = None
+    action_timeout: float = 60.0
+    concurrent: bool = False
+    call_hooks: bool = True
+    overflow: Overflow = "disconnect"
+    hibernate_websockets: Any = False
+    limits: Limits = attrs.Factory(Limits)
+
+    @action_timeout.validator
+    def _positive(self, _: object, value: float) -> None:
+        if not 0 < value <= math.inf:
+            raise ValueError("action_timeout must be a positive number of seconds")

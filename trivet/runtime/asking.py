@@ -1,0 +1,177 @@
+"""Asking: the mailbox's entrance for callers that wait for the answer.
+
+A synchronous action of an idle actor runs inline on the caller's own task: nothing can suspend or
+cancel it, so this is exact, and it costs no task switch. Everything else queues and runs on the
+actor's worker, where a caller that leaves cuts nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.declare.errors import ConnectionClosed, Error
+from trivet.declare.request import Request
+from trivet.protocol.faults import error_of, fault_of
+from trivet.runtime.call import Ask, Call, InstanceMoved, Submission
+from trivet.runtime.connection import STANDING
+from trivet.runtime.hooks import check
+from trivet.runtime.turn import current_turn, running_turn
+from trivet.runtime.waits import waiting_for
+
+if TYPE_CHECKING:
+    from trivet.declare.definition import Method
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.instance import Instance
+
+__all__ = ["ask", "ask_connected", "run_inline"]
+
+INLINE_CALLS_PER_CHECKPOINT = 64
+
+
+async def ask(
+    instance: Instance, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+) -> Any:
+    """Call an action of an awake instance and return its result.
+
+    Args:
+        instance: The actor.
+        method: Its action.
+        args: Positional arguments, checked and copied.
+        kwargs: Keyword arguments, checked and copied.
+
+    Raises:
+        Error: What the actor's side reports.
+        InstanceMoved: If the instance stopped before the call began.
+    """
+    await trio.lowlevel.checkpoint_if_cancelled()
+    if method.may_run_inline and instance.mailbox.holder is None:
+        call = Call(instance, method, args, kwargs)
+        value = _answer_inline(call)
+        gate = instance.gate
+        if not gate.is_open:
+            await gate.settle()
+        runtime = instance.runtime
+        runtime.inline_calls += 1
+        if not runtime.inline_calls % INLINE_CALLS_PER_CHECKPOINT:
+            await trio.lowlevel.checkpoint()
+        return value
+    return await _queue(Ask(instance, method, args, kwargs))
+
+
+def _answer_inline(call: Call) -> Any:
+    """Run a synchronous call now; a failure is raised as a fresh exception."""
+    instance, method = call.instance, call.method
+    instance.mailbox.enter(call)
+    try:
+        value = instance.context.run(
+            _in_turn, call, method.function, instance.actor, call.args, call.kwargs
+        )
+        return method.binder.result.copy(value)
+    except Exception as error:  # noqa: BLE001  # the actor's firewall: the caller gets it
+        failure = fault_of(error, where=call.where)
+    finally:
+        instance.call_ended(call)
+    raise error_of(failure)
+
+
+def _in_turn(
+    turn: Call, function: Callable[..., Any], actor: Any, args: Any, kwargs: Any
+) -> Any:
+    running_turn.set(turn)
+    return function(actor, *args, **kwargs)
+
+
+def run_inline(call: Submission) -> None:
+    """Run a synchronous call of a link now, on its reader's task."""
+    instance, method = call.instance, call.method
+    instance.mailbox.enter(call)
+    try:
+        value = instance.context.run(
+            _in_turn, call, method.function, instance.actor, call.args, call.kwargs
+        )
+    except Exception as error:  # noqa: BLE001  # the actor's firewall: the client gets it
+        call.failed(error)
+    else:
+        call.result(value)
+    finally:
+        instance.mailbox.end(call)
+
+
+async def _queue(call: Ask) -> Any:
+    turn = current_turn()
+    with waiting_for(turn, call.instance):
+        call.deadline = trio.current_effective_deadline()
+        call.instance.queue(call)
+        return await call.wait()
+
+
+async def ask_connected(
+    instance: Instance,
+    method: Method,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    *,
+    params: Any,
+    request: Request,
+) -> Any:
+    """Call an action as a short connection, whose hooks run around it.
+
+    Args:
+        instance: The actor.
+        method: Its action.
+        args: Positional arguments, checked and copied.
+        kwargs: Keyword arguments, checked and copied.
+        params: The caller's connection params, checked.
+        request: What the caller sent.
+
+    Raises:
+        Error: What the actor's side reports, a refusing hook included.
+        InstanceMoved: If the instance stopped before the call began.
+    """
+    await trio.lowlevel.checkpoint_if_cancelled()
+    conn = instance.reception.expect_call(request)
+    await _preflight(conn, params)
+    call = Ask(instance, method, args, kwargs)
+    call.conn = conn
+    try:
+        return await _queue(call)
+    finally:
+        if not call.begun and conn.phase in STANDING:
+            conn.close("client", 1000, "")
+
+
+async def _preflight(conn: Connection, params: Any) -> None:
+    """Run the preflight hooks of a call in the actor's nursery; the caller may cancel them."""
+    done = trio.Event()
+    failure: list[Error] = []
+    conn.scope = trio.CancelScope()
+
+    async def run() -> None:
+        assert conn.scope is not None
+        try:
+            with conn.scope:
+                await check(conn, params)
+        except Exception as error:  # noqa: BLE001  # the connection's firewall: the caller gets it
+            failure.append(error_of(fault_of(error, where=f"{conn.label} was refused")))
+        finally:
+            conn.instance.reception.call_checked(conn)
+            done.set()
+
+    conn.instance.nursery.start_soon(run)
+    try:
+        with waiting_for(current_turn(), conn.instance):
+            await done.wait()
+    except BaseException:
+        conn.scope.cancel()
+        if conn.phase in STANDING:
+            conn.close("client", 1000, "")
+        raise
+    if failure:
+        raise failure[0]
+    if conn.instance.stopping:
+        raise InstanceMoved
+    if conn.phase not in STANDING:
+        raise ConnectionClosed

@@ -1,0 +1,81 @@
+"""Tasks of an actor without a turn: ``run`` and what ``self.start_soon`` starts.
+
+They are cancelled when the actor begins to stop. An error in ``run`` is logged and changes
+nothing else; one in a ``start_soon`` task crashes its actor, and no other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.runtime.turn import running_turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.instance import Instance
+
+__all__ = ["Background"]
+
+logger = logging.getLogger(__name__)
+
+
+class Background:
+    """The background tasks of one actor."""
+
+    __slots__ = ("_instance", "_scopes", "_stopped")
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._scopes: set[trio.CancelScope] = set()
+        self._stopped = False
+
+    def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Start a task whose error crashes the actor."""
+        self._start(fn, args, self._crash)
+
+    def start_run(self) -> None:
+        """Start the actor's ``run``."""
+        self._start(self._instance.actor.run, (), self._log)
+
+    def stop(self) -> None:
+        """Cancel every task; none can start any more."""
+        self._stopped = True
+        for scope in tuple(self._scopes):
+            scope.cancel()
+
+    def _start(
+        self,
+        fn: Callable[..., Awaitable[object]],
+        args: tuple[Any, ...],
+        failed: Callable[[str], None],
+    ) -> None:
+        context = self._instance.context.copy()
+        context.run(running_turn.set, None)
+        self._instance.nursery.start_soon(self._live, fn, args, failed, context=context)
+
+    async def _live(
+        self,
+        fn: Callable[..., Awaitable[object]],
+        args: tuple[Any, ...],
+        failed: Callable[[str], None],
+    ) -> None:
+        with trio.CancelScope() as scope:
+            self._scopes.add(scope)
+            if self._stopped:
+                scope.cancel()
+            try:
+                await fn(*args)
+            except Exception:  # noqa: BLE001  # the actor's firewall
+                failed(getattr(fn, "__name__", repr(fn)))
+            finally:
+                self._scopes.discard(scope)
+
+    def _crash(self, name: str) -> None:
+        logger.exception("%s: the task %s failed", self._instance.label, name)
+        self._instance.crash(f"its task {name} failed")
+
+    def _log(self, _: str) -> None:
+        logger.exception("%s: run failed", self._instance.label)

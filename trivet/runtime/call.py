@@ -1,0 +1,207 @@
+"""Calls: the turns that run actions, and what becomes of their results."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Any
+
+import outcome
+import trio
+
+from trivet.declare.definition import Method
+from trivet.declare.errors import ActionError, Error
+from trivet.protocol.faults import Fault, error_of, fault_of
+from trivet.runtime.turn import Turn, current_turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.instance import Instance
+
+__all__ = ["Ask", "Call", "InstanceMoved", "Submission", "current_deadline"]
+
+
+class InstanceMoved(Exception):
+    """The instance stopped before the call began: the next one serves it."""
+
+
+def restarting() -> ActionError:
+    """Make the error of a call that was cut because its actor stopped."""
+    return ActionError("The actor is restarting", group="actor", code="restarting")
+
+
+def timed_out() -> ActionError:
+    """Make the error of an action that ran longer than it may."""
+    return ActionError("Action timed out", group="actor", code="action_timed_out")
+
+
+def current_deadline() -> float:
+    """Return when the current task's work ends at the latest, on Trio's clock.
+
+    Inside an action that includes the deadline that came with the call; ``math.inf`` is none.
+    """
+    turn = current_turn()
+    theirs = turn.deadline if isinstance(turn, Call) else math.inf
+    return min(trio.current_effective_deadline(), theirs)
+
+
+class Call(Turn):
+    """One action call: first in the mailbox, then run by the actor's worker.
+
+    Attributes:
+        method: The action.
+        args: Its positional arguments, checked.
+        kwargs: Its keyword arguments, checked.
+        deadline: When its caller stops waiting.
+        ends: When the mailbox gives it up, or once it runs, when it is cut.
+        late: Whether it was cut because its time was over.
+        begun: Whether it ever held its actor.
+    """
+
+    __slots__ = ("args", "begun", "deadline", "ends", "kwargs", "late", "method")
+
+    is_request = True
+
+    def __init__(
+        self,
+        instance: Instance,
+        method: Method,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+    ) -> None:
+        self.instance = instance
+        self.label = method.name
+        self.method = method
+        self.args = args
+        self.kwargs = kwargs or {}
+        self.hook_of = None
+        self.conn = None
+        self.active = False
+        self.lender = None
+        self.borrower = None
+        self.borrowers = None
+        self.waits_for = None
+        self._task = None
+        self.deadline = math.inf
+        self.ends = math.inf
+        self.late = False
+        self.begun = False
+
+    def grant(self) -> None:
+        """Let the actor's worker run it."""
+        self.active = self.begun = True
+        self.instance.worker.wake()
+
+    @property
+    def where(self) -> str:
+        """How logs name it."""
+        return f"{self.instance.label}.{self.label}"
+
+    def cut_error(self) -> ActionError:
+        """Say why a running call was cancelled."""
+        return timed_out() if self.late else restarting()
+
+    def result(self, value: Any) -> None:
+        """Give the result to whoever asked, through the gate."""
+        raise NotImplementedError
+
+    def failed(self, error: BaseException) -> None:
+        """Tell whoever asked that it failed, through the gate."""
+        raise NotImplementedError
+
+    def moved(self) -> None:
+        """Hand a call that has not begun to the next instance."""
+        raise NotImplementedError
+
+
+class Ask(Call):
+    """A call that a task of this process waits for."""
+
+    __slots__ = ("_waiter",)
+
+    async def wait(self) -> Any:
+        """Wait for the result in the current task.
+
+        A caller that is cancelled leaves: a call that has not begun is withdrawn, a running one
+        goes on and its result is dropped.
+
+        Raises:
+            InstanceMoved: If the next instance has to serve it.
+            Error: What the action reported, as a fresh exception.
+        """
+        self._waiter: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            self._waiter = None
+            self.instance.mailbox.withdraw(self)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        return await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def result(self, value: Any) -> None:
+        try:
+            copied = self.method.binder.result.copy(value)
+        except Error as error:
+            self.failed(TypeError(f"the result does not fit its type: {error.metadata}"))
+            return
+        self._emit(outcome.Value(copied))
+
+    def failed(self, error: BaseException) -> None:
+        self._emit(outcome.Error(error_of(fault_of(error, where=self.where))))
+
+    def moved(self) -> None:
+        self._deliver(outcome.Error(InstanceMoved()))
+
+    def _emit(self, result: outcome.Outcome[Any]) -> None:
+        gate = self.instance.gate
+        if gate.is_open:
+            self._deliver(result)
+        else:
+            gate.emit(
+                lambda: self._deliver(result), lambda error: self._deliver(outcome.Error(error))
+            )
+
+    def _deliver(self, result: outcome.Outcome[Any]) -> None:
+        waiter, self._waiter = self._waiter, None
+        if waiter is None:
+            self.instance.runtime.observer.count("reply_dropped")
+        else:
+            trio.lowlevel.reschedule(waiter, result)
+
+
+class Submission(Call):
+    """A call that came over a connection's link; nobody waits in a task."""
+
+    __slots__ = ("call_id", "message", "size")
+
+    def __init__(
+        self,
+        conn: Connection,
+        method: Method,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any] | None,
+        call_id: int,
+    ) -> None:
+        super().__init__(conn.instance, method, args, kwargs)
+        self.conn: Connection = conn
+        self.call_id = call_id
+        self.message: Any = None
+        self.size = 0
+
+    def result(self, value: Any) -> None:
+        conn = self.conn
+        assert conn is not None
+        conn.reply(self.call_id, self.method, value)
+
+    def failed(self, error: BaseException) -> None:
+        self.refused(fault_of(error, where=self.where))
+
+    def refused(self, fault: Fault) -> None:
+        """Tell the client that the call failed, or was not accepted."""
+        conn = self.conn
+        assert conn is not None
+        conn.reply_failure(self.call_id, fault)
+
+    def moved(self) -> None:
+        conn = self.conn
+        assert conn is not None
+        conn.give_back(self.message, self.size)

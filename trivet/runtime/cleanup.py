@@ -1,0 +1,46 @@
+"""The one place where anything is shielded from cancellation, always with a deadline."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+
+import trio
+
+__all__ = ["Shelter", "bounded_cleanup"]
+
+
+@contextmanager
+def bounded_cleanup(seconds: float) -> Generator[trio.CancelScope]:
+    """Let cleanup await although its task is cancelled, but no longer than ``seconds``."""
+    with trio.move_on_after(seconds) as scope:
+        scope.shield = True
+        yield scope
+
+
+class Shelter:
+    """A shield around a service that ends gracefully when it is told to, not when it is cancelled.
+
+    It has no deadline while the service runs; ``end_within`` sets it, and whoever opens a shelter
+    must call that on every way out.
+    """
+
+    def __init__(self) -> None:
+        self._scope = trio.CancelScope(shield=True)
+        self._told = trio.Event()
+
+    def __enter__(self) -> Shelter:
+        self._scope.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> bool | None:
+        return self._scope.__exit__(*error)  # type: ignore[arg-type]  # what Python passes
+
+    def end_within(self, seconds: float) -> None:
+        """Tell the service to end, and cut it when ``seconds`` are over."""
+        self._scope.deadline = min(self._scope.deadline, trio.current_time() + seconds)
+        self._told.set()
+
+    async def wait_told(self) -> None:
+        """Wait until the service is told to end."""
+        await self._told.wait()

@@ -1,0 +1,343 @@
+"""A connection: the half that belongs to its actor's instance.
+
+Rules this file keeps:
+
+1. Every step goes through the lifecycle table; a step it does not know is a mistake of ours.
+2. From ``ADMIT`` on, every way out leads through ``CLOSE`` and ``on_disconnect``, exactly once.
+   ``lost`` (the link's last word) or, without a link, the end of its call starts that hook.
+3. Hooks run in tasks of the actor's nursery. A connection without a running hook has no task.
+4. What a client gets leaves through the actor's gate, encoded when it was sent.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import attrs
+import trio
+
+from trivet.declare.errors import ConnStateNotEnabled, Error, WouldDeadlockError
+from trivet.declare.event import Event
+from trivet.declare.interfaces import CloseCause, Conn, ConnKind
+from trivet.declare.request import Request
+from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
+from trivet.protocol.faults import Fault, fault_of
+from trivet.runtime.turn import Turn, current_turn
+
+if TYPE_CHECKING:
+    from trivet.declare.definition import Method
+    from trivet.ports import Frame
+    from trivet.runtime.inbox import Inbox
+    from trivet.runtime.instance import Instance
+
+__all__ = ["Connection", "Parked", "misfit"]
+
+T = TypeVar("T")
+
+KICKED = 1000
+STAY_AWAY = 4001
+REFUSED = 1011
+
+ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED})
+STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
+
+
+@attrs.frozen(kw_only=True)
+class Parked:
+    """What is left of a connection while its actor has no instance."""
+
+    actor_id: str
+    conn_id: str
+    state: bytes | None
+    subscriptions: frozenset[str]
+
+
+class Connection(Conn[Any]):
+    """One client's connection to one instance.
+
+    Attributes:
+        instance: The instance it belongs to.
+        inbox: What stands between it and its link; ``None`` for stateless calls.
+        phase: Where it stands in its life.
+        subscriptions: The names of the events it hears.
+        queued: How many of its calls wait or run.
+        opened: Set when its opening task is over.
+        ended: Set when nothing of it is left.
+        scope: Cancels its opening.
+    """
+
+    __slots__ = (
+        "_lenders",
+        "_state",
+        "_unsent",
+        "close_cause",
+        "ended",
+        "hibernates",
+        "id",
+        "inbox",
+        "instance",
+        "kind",
+        "leaving",
+        "opened",
+        "phase",
+        "queued",
+        "request",
+        "scope",
+        "subscriptions",
+    )
+
+    def __init__(
+        self,
+        instance: Instance,
+        *,
+        conn_id: str,
+        kind: ConnKind,
+        request: Request,
+        inbox: Inbox | None = None,
+    ) -> None:
+        self.instance = instance
+        self.id = conn_id
+        self.kind = kind
+        self.request = request
+        self.inbox = inbox
+        self.hibernates = kind == "connection"
+        self.close_cause: CloseCause | None = None
+        self.phase = CONNECTION.start
+        self.subscriptions: set[str] = set()
+        self.queued = 0
+        self.scope: trio.CancelScope | None = None
+        self.ended = trio.Event()
+        self.opened = trio.Event()
+        self.leaving: Turn | None = None
+        self._state: Any = None
+        self._lenders: list[Turn] = []
+        self._unsent: deque[Frame] = deque()
+
+    def set_state(self, value: Any) -> None:
+        """Give the connection its first state."""
+        self._state = value
+
+    def step(self, event: ConnectionEvent) -> None:
+        """Take a step of its life."""
+        self.phase = CONNECTION.step(self.phase, event)
+        self.instance.runtime.observer.connection_step(self.instance.label, self.id, event)
+
+    @property
+    def label(self) -> str:
+        """How logs name it."""
+        return f"{self.instance.label} connection {self.id}"
+
+    # What the actor sees
+
+    @property
+    def state(self) -> Any:
+        """The connection's state."""
+        if self.instance.definition.conn_state is None:
+            raise ConnStateNotEnabled
+        return self._state
+
+    @state.setter
+    def state(self, value: Any) -> None:
+        if self.instance.definition.conn_state is None:
+            raise ConnStateNotEnabled
+        self._state = value
+
+    def send(self, event: Event[T], payload: T, /) -> bool:
+        """Send an event to this client alone."""
+        binding = self.instance.definition.event(event)
+        if self.inbox is None or self.phase not in STANDING:
+            binding.shape.copy(payload)
+            return False
+        self.push(self.inbox.link.encoder.event(binding, payload), binding.name, binding.overflow)
+        return True
+
+    async def disconnect(self, reason: str | None = None, *, reconnect: bool = True) -> None:
+        """Close the connection and return when it is closed."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if self.phase in ENDED:
+            return
+        turn = current_turn()
+        if turn is not None and any(link.hook_of is self for link in turn.chain()):
+            raise WouldDeadlockError
+        if self.phase in STANDING:
+            self.close("kick", KICKED if reconnect else STAY_AWAY, reason or "")
+        await self._wait_ended(turn if turn is None or turn.instance is self.instance else None)
+
+    async def _wait_ended(self, lender: Turn | None) -> None:
+        limits = self.instance.limits
+        if lender is not None:
+            self._lenders.append(lender)
+            if self.leaving is not None and not self.leaving.active:
+                self.instance.mailbox.pull_forward(self.leaving, lender)
+        try:
+            if self.inbox is not None:
+                with trio.move_on_after(limits.close_time):
+                    await self.inbox.closed.wait()
+                if not self.inbox.closed.is_set():
+                    self.inbox.link.abort()
+                    await self.inbox.closed.wait()
+            with trio.move_on_after(limits.hook_time):
+                await self.ended.wait()
+            if self.scope is not None and self.scope.cancel_called:
+                await self.ended.wait()  # the hook was cut at this very moment
+        finally:
+            if lender is not None:
+                self._lenders.remove(lender)
+
+    # What its link and its calls do with it
+
+    def push(self, frame: Frame, event: str | None = None, overflow: Any = "disconnect") -> None:
+        """Send a frame through the gate; before Init it waits for Init."""
+        inbox = self.inbox
+        assert inbox is not None
+        if self.phase is ConnectionState.CONNECTING:
+            self._unsent.append((frame, event, overflow))
+            return
+        gate, link = self.instance.gate, inbox.link
+        if gate.is_open:
+            link.push(frame, event=event, overflow=overflow)
+        else:
+            gate.emit(lambda: link.push(frame, event=event, overflow=overflow))
+
+    def reply(self, call_id: int, method: Method, value: Any) -> None:
+        """Send an action's result, or drop it if the connection is gone."""
+        if self.inbox is None or self.phase is not ConnectionState.OPEN:
+            self.instance.runtime.observer.count("reply_dropped")
+            return
+        try:
+            frame = self.inbox.link.encoder.reply(call_id, method.binder.result, value)
+        except Error as error:
+            where = f"{self.instance.label}.{method.name}"
+            if error.group != "message":  # the result does not fit its type: the actor's mistake
+                self.reply_failure(call_id, fault_of(TypeError(misfit(error)), where=where))
+            else:
+                self.reply_failure(call_id, fault_of(error, where=where))
+            return
+        self._push_reply(call_id, frame)
+
+    def reply_failure(self, call_id: int, fault: Fault) -> None:
+        """Send an action's error, or drop it if the connection is gone."""
+        if self.inbox is None or self.phase is not ConnectionState.OPEN:
+            self.instance.runtime.observer.count("reply_dropped")
+            return
+        self._push_reply(call_id, self.inbox.link.encoder.failure(call_id, fault))
+
+    def _push_reply(self, call_id: int, frame: Frame) -> None:
+        assert self.inbox is not None
+        gate, link, encoder = self.instance.gate, self.inbox.link, self.inbox.link.encoder
+        if gate.is_open:
+            link.push(frame)
+        else:
+            gate.emit(
+                lambda: link.push(frame),
+                lambda error: link.push(
+                    encoder.failure(call_id, fault_of(error, where=self.label))
+                ),
+            )
+
+    def open(self) -> None:
+        """Say Init, then what was sent before it, then handle what has arrived."""
+        assert self.inbox is not None
+        self.step(ConnectionEvent.OPEN)
+        self.push(self.inbox.link.encoder.init(self.instance.actor_id, self.id))
+        while self._unsent:
+            self.push(*self._unsent.popleft())
+        self.inbox.pump()
+
+    async def opening_done(self) -> bool:
+        """Wait for the end of the opening; ``False`` if the instance stopped under it."""
+        await self.opened.wait()
+        return not self.instance.stopping or self.phase is ConnectionState.OPEN
+
+    def close(self, cause: CloseCause, code: int, reason: str) -> None:
+        """Begin to close: out of ``conns`` at once, the goodbye behind everything sent before."""
+        assert self.phase in STANDING
+        self.close_cause = cause
+        opening = self.phase is ConnectionState.CONNECTING
+        self.step(ConnectionEvent.CLOSE)
+        self.instance.conns.remove(self)
+        if opening and self.scope is not None:
+            self.scope.cancel()
+        if self.inbox is None:
+            self.instance.reception.begin_leaving(self)
+            return
+        link = self.inbox.link
+        self.instance.gate.emit(lambda: link.close(code, reason))
+
+    def refuse(self, error: BaseException, where: str) -> None:
+        """Tell the client why it may not connect, and close."""
+        assert self.inbox is not None
+        fault = fault_of(error, where=f"{self.label} {where}")
+        link = self.inbox.link
+        link.push(link.encoder.failure(None, fault))
+        if self.phase is ConnectionState.CONNECTING:
+            self.close("hook", REFUSED, fault.reason)
+        else:
+            self.step(ConnectionEvent.REFUSE)
+            link.close(REFUSED, fault.reason)
+
+    def lost(self, cause: CloseCause) -> None:
+        """Take note that the link is closed and none of its tasks is left."""
+        if self.phase is ConnectionState.CHECKING:
+            if self.scope is not None:
+                self.scope.cancel()
+            return
+        if self.phase in STANDING:
+            self.close(cause, 1000, "")
+        if self.phase is ConnectionState.CLOSING:
+            self.instance.reception.begin_leaving(self)
+
+    @property
+    def is_standing(self) -> bool:
+        """Whether it is visible: from the end of its preflight until somebody closes it."""
+        return self.phase in STANDING
+
+    def park(self) -> None:
+        """Leave the link to the next instance."""
+        assert self.inbox is not None
+        shape = self.instance.definition.conn_state
+        state = None if shape is None else shape.encode(self._state)
+        self.step(ConnectionEvent.PARK)
+        self.instance.conns.remove(self)
+        self.inbox.park(
+            Parked(
+                actor_id=self.instance.actor_id,
+                conn_id=self.id,
+                state=state,
+                subscriptions=frozenset(self.subscriptions),
+            )
+        )
+
+    def restore(self, parked: Parked) -> None:
+        """Come back as the connection that an earlier instance parked."""
+        shape = self.instance.definition.conn_state
+        if shape is not None and parked.state is not None:
+            self._state = shape.decode(parked.state)
+        self.subscriptions = set(parked.subscriptions)
+        self.phase = ConnectionState.PARKED
+        self.step(ConnectionEvent.RESTORE)
+
+    def abandon(self) -> None:
+        """End a connection whose opening the stopping instance cuts; its link stays."""
+        if self.scope is not None:
+            self.scope.cancel()
+        if self.phase is ConnectionState.CONNECTING:
+            self.close_cause = "stop"
+            self.step(ConnectionEvent.CLOSE)
+            self.instance.conns.remove(self)
+            self.instance.reception.begin_leaving(self)
+
+    def give_back(self, message: Any, size: int) -> None:
+        """Return a message whose call has not begun, for the next instance."""
+        if self.inbox is not None:
+            self.inbox.give_back(message, size)
+
+    def lender(self) -> Turn | None:
+        """Return a running turn that waits for this connection's end."""
+        return next((turn for turn in self._lenders if turn.active), None)
+
+
+def misfit(error: Error) -> str:
+    """Say in the log why a result does not fit its declared type."""
+    return f"the result does not fit its type: {error.metadata}"

@@ -1,0 +1,150 @@
+"""The directory: which actors have an instance, and how to get one for those that have none.
+
+This is the only place that admits requests to instances: before ``AWAKE`` they wait, after it the
+next instance serves them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from trivet.declare.definition import Definition
+from trivet.declare.handle import Address
+from trivet.lifecycle.actor import ActorState
+from trivet.protocol.faults import error_of
+from trivet.runtime.instance import Instance
+from trivet.runtime.life import duplicate_key, not_found, start
+from trivet.runtime.turn import current_turn
+from trivet.runtime.waits import waiting_for
+
+if TYPE_CHECKING:
+    from trivet.runtime.inbox import Inbox
+    from trivet.runtime.runtime import Runtime
+
+__all__ = ["Directory"]
+
+WAITING = frozenset({ActorState.NEW, ActorState.STARTING, ActorState.STOPPING})
+
+
+class Directory:
+    """The instances of one runtime and the links of actors that have none."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._by_key: dict[tuple[str, tuple[str, ...]], Instance] = {}
+        self._by_id: dict[str, Instance] = {}
+        self._parked: dict[str, dict[Inbox, None]] = {}
+
+    @property
+    def instances(self) -> tuple[Instance, ...]:
+        """A snapshot of every instance, starting and stopping ones included."""
+        return tuple(self._by_key.values())
+
+    @property
+    def parked_links(self) -> tuple[Inbox, ...]:
+        """A snapshot of the links whose actors have no instance."""
+        return tuple(inbox for inboxes in self._parked.values() for inbox in inboxes)
+
+    def awake_now(self, definition: Definition, address: Address) -> Instance | None:
+        """Return the instance if it is awake already."""
+        instance = self._find(definition, address)
+        if instance is None or instance.phase is not ActorState.AWAKE:
+            return None
+        return instance
+
+    async def awake(self, definition: Definition, address: Address) -> Instance:
+        """Return an awake instance; start or create the actor if the address says so.
+
+        Raises:
+            ActionError: ``actor.not_found``, or why the actor did not start.
+            CallCycleError: If the start waits for the turn that asks.
+        """
+        while True:
+            instance = self._find(definition, address)
+            if instance is None:
+                instance = await self._begin(definition, address)
+            if instance.phase is ActorState.AWAKE:
+                return instance
+            if instance.phase in WAITING:
+                with waiting_for(current_turn(), instance):
+                    await instance.changes()
+            missing = instance.failure is not None and instance.failure.code == "not_found"
+            if instance.failure is not None and not (missing and address.create):
+                raise error_of(instance.failure)
+
+    async def create(self, definition: Definition, address: Address) -> Instance:
+        """Create an actor and return its awake instance.
+
+        Raises:
+            ActionError: ``actor.duplicate_key`` if the key is taken, or why it did not start.
+        """
+        while (instance := self._find(definition, address)) is not None:
+            if instance.phase not in {ActorState.NEW, ActorState.STARTING}:
+                raise duplicate_key(address.key, instance.actor_id)
+            with waiting_for(current_turn(), instance):
+                await instance.changes()
+        instance = await self._begin(definition, address)
+        with waiting_for(current_turn(), instance):
+            while instance.phase in {ActorState.NEW, ActorState.STARTING}:
+                await instance.changes()
+        if instance.failure is not None:
+            raise error_of(instance.failure)
+        return instance
+
+    def running(self, actor_id: str) -> Instance | None:
+        """Return the instance of an actor, if it has one."""
+        return self._by_id.get(actor_id)
+
+    def is_running(self, instance: Instance) -> None:
+        """Take note of an instance's id."""
+        self._by_id[instance.actor_id] = instance
+
+    def remove(self, instance: Instance) -> None:
+        """Forget an instance that has ended; links that need the actor wake it again."""
+        self._by_key.pop((instance.definition.name, instance.key), None)
+        self._by_id.pop(instance.actor_id, None)
+        for inbox in self.parked(instance.actor_id):
+            if inbox.needs_instance:
+                inbox.wake()
+
+    def parked(self, actor_id: str) -> Iterable[Inbox]:
+        """Return the parked links of an actor."""
+        return tuple(self._parked.get(actor_id, ()))
+
+    def keep_parked(self, inbox: Inbox) -> None:
+        """Keep a link while its actor has no instance."""
+        assert inbox.parked is not None
+        self._parked.setdefault(inbox.parked.actor_id, {})[inbox] = None
+
+    def forget_parked(self, inbox: Inbox) -> None:
+        """Let go of a link that has ended or has an instance again."""
+        assert inbox.parked is not None
+        inboxes = self._parked.get(inbox.parked.actor_id, {})
+        inboxes.pop(inbox, None)
+        if not inboxes:
+            self._parked.pop(inbox.parked.actor_id, None)
+
+    def _find(self, definition: Definition, address: Address) -> Instance | None:
+        if address.actor_id is None:
+            return self._by_key.get((definition.name, address.key))
+        instance = self._by_id.get(address.actor_id)
+        return instance if instance is None or instance.definition is definition else None
+
+    async def _begin(self, definition: Definition, address: Address) -> Instance:
+        key = address.key
+        if address.actor_id is not None:
+            record = await self._runtime.storage.load(address.actor_id)
+            if record is None or record.name != definition.name:
+                raise not_found(definition.name, key)
+            key = record.key
+        instance = self._by_key.get((definition.name, key))
+        if instance is not None:
+            return instance
+        instance = Instance(self._runtime, definition, key)
+        self._by_key[definition.name, key] = instance
+        if self._runtime.storage.immediate and not definition.has_start_hooks:
+            await start(instance, address)
+        else:
+            instance.nursery.start_soon(start, instance, address, context=instance.context.copy())
+        return instance

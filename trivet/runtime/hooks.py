@@ -1,0 +1,154 @@
+"""The connection hooks: in which order they run, on whose turn, and for how long.
+
+``on_before_connect`` and ``create_conn_state`` run without a turn, on the connection's own task;
+``on_connect`` and ``on_disconnect`` take one. Each has its own deadline, which starts with the
+hook and never in the queue.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.declare.errors import ActionError, ConnectionClosed
+from trivet.declare.request import running_request
+from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
+from trivet.runtime.turn import Turn, running_turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+
+__all__ = ["check", "enter_call", "leave", "leave_call", "open_connection"]
+
+logger = logging.getLogger(__name__)
+
+
+def late(hook: str, seconds: float) -> ActionError:
+    """Make the error of a hook that took too long."""
+    return ActionError(
+        f"{hook} took longer than {seconds:g} s",
+        group="actor",
+        code="callback_timed_out",
+        metadata={"hook": hook, "limit": seconds},
+    )
+
+
+async def open_connection(conn: Connection, params: Any) -> None:
+    """Bring a connection from the client's knock to Init, as the task of that connection.
+
+    Args:
+        conn: The connection, new, with a link.
+        params: What the client sent, checked.
+    """
+    with trio.CancelScope() as conn.scope:
+        try:
+            await check(conn, params)
+            await _connect(conn)
+        except Exception as error:  # noqa: BLE001  # the connection's firewall
+            if not conn.scope.cancel_called:
+                conn.refuse(error, "was refused")
+    conn.instance.reception.opening_ended(conn)
+
+
+async def check(conn: Connection, params: Any) -> None:
+    """Run the preflight hooks and make the connection visible."""
+    conn.step(ConnectionEvent.CHECK)
+    instance = conn.instance
+    definition, actor = instance.definition, instance.actor
+    running_turn.set(None)
+    running_request.set(conn.request)
+    if "on_before_connect" in definition.hooks:
+        await _within_limit(conn, "on_before_connect", actor.on_before_connect(params))
+    if "create_conn_state" in definition.hooks:
+        made = await _within_limit(conn, "create_conn_state", actor.create_conn_state(params))
+        assert definition.conn_state is not None
+        conn.set_state(definition.conn_state.copy(made))
+    else:
+        conn.set_state(definition.default_conn_state())
+    conn.step(ConnectionEvent.ADMIT)
+    instance.conns.add(conn)
+
+
+async def _connect(conn: Connection) -> None:
+    if "on_connect" in conn.instance.definition.hooks:
+        turn = Turn(conn.instance, "on_connect", hook_of=conn)
+        await conn.instance.mailbox.take(turn)
+        try:
+            running_turn.set(turn)
+            await _on_connect(conn)
+        finally:
+            conn.instance.turn_ended(turn)
+    if conn.phase is ConnectionState.CONNECTING:
+        conn.open()
+
+
+async def _on_connect(conn: Connection) -> None:
+    running_request.set(conn.request)
+    await _within_limit(conn, "on_connect", conn.instance.actor.on_connect(conn))
+
+
+async def leave(conn: Connection) -> None:
+    """Run ``on_disconnect`` as soon as a turn is free, or inside one that waits for it."""
+    turn = conn.leaving = Turn(conn.instance, "on_disconnect", hook_of=conn)
+    try:
+        lender = conn.lender()
+        if lender is not None:
+            lender.lend(turn)
+            if not turn.active:
+                await turn.wait_granted()
+        else:
+            await conn.instance.mailbox.take(turn)
+        try:
+            running_turn.set(turn)
+            await _on_disconnect(conn)
+        finally:
+            conn.instance.turn_ended(turn)
+    finally:
+        conn.instance.reception.has_left(conn)
+
+
+async def _on_disconnect(conn: Connection) -> None:
+    conn.step(ConnectionEvent.LEAVE)
+    try:
+        await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))
+    except Exception:
+        logger.exception("%s: on_disconnect failed", conn.label)
+
+
+async def enter_call(conn: Connection) -> None:
+    """Run ``on_connect`` of a stateless call, inside the call's own turn.
+
+    Raises:
+        ConnectionClosed: If somebody disconnected it while it waited.
+    """
+    if conn.phase is not ConnectionState.CONNECTING:
+        raise ConnectionClosed
+    if "on_connect" in conn.instance.definition.hooks:
+        await _on_connect(conn)
+    if conn.phase is ConnectionState.CONNECTING:
+        conn.step(ConnectionEvent.OPEN)
+
+
+async def leave_call(conn: Connection) -> None:
+    """Run ``on_disconnect`` of a stateless call, inside the call's own turn."""
+    if conn.phase not in {ConnectionState.CONNECTING, ConnectionState.OPEN}:
+        return
+    conn.close_cause = "client"
+    conn.step(ConnectionEvent.CLOSE)
+    conn.instance.conns.remove(conn)
+    try:
+        if "on_disconnect" in conn.instance.definition.hooks:
+            await _on_disconnect(conn)
+    finally:
+        conn.instance.reception.has_left(conn)
+
+
+async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
+    seconds = conn.instance.limits.hook_time
+    with trio.move_on_after(seconds) as scope:
+        return await running
+    assert scope.cancelled_caught
+    raise late(hook, seconds)

@@ -1,0 +1,194 @@
+"""The inbox: what stands between a link and the connections that come and go behind it.
+
+Rules this file keeps:
+
+1. A message is handled at once if its connection is open and none waits before it; else it waits
+   here, in order, within bounds. A client that breaks them is closed with 1008.
+2. The link outlives the instance. When that is put away the inbox keeps what the connection needs
+   to come back (``Parked``), and the first message, or the link's end, wakes the actor.
+3. The opening has one deadline for everything, instances that stop in the middle included.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import Error
+from trivet.declare.handle import Address
+from trivet.declare.interfaces import CloseCause
+from trivet.declare.request import Request
+from trivet.protocol.faults import fault_of
+from trivet.runtime.connection import REFUSED, Connection, Parked
+
+if TYPE_CHECKING:
+    from trivet.ports import Link
+    from trivet.runtime.runtime import Runtime
+
+__all__ = ["Inbox"]
+
+FLOODED = 1008
+
+
+class Inbox:
+    """One link's place in the runtime.
+
+    Attributes:
+        link: The link.
+        request: What the client sent to be let in.
+        params: The params the client sent, checked.
+        connection: The connection behind it, while an instance has one.
+        parked: What is left of the connection otherwise.
+        closed: Set when the link has closed and none of its tasks is left.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        link: Link,
+        definition: Definition,
+        address: Address,
+        *,
+        params: Any,
+        request: Request,
+    ) -> None:
+        self.link = link
+        self.request = request
+        self.params = params
+        self.connection: Connection | None = None
+        self.parked: Parked | None = None
+        self.closed = trio.Event()
+        self._runtime = runtime
+        self._definition = definition
+        self._address = address
+        self._limits = runtime.limits_of(definition)
+        self._opening: trio.CancelScope | None = None
+        self._waiting: deque[tuple[Any, int]] = deque()
+        self._bytes = 0
+        self._pumping = False
+        self._cause: CloseCause | None = None
+
+    # The link's side
+
+    def start(self) -> None:
+        """Begin to open a connection; never blocks."""
+        instance = self._runtime.directory.awake_now(self._definition, self._address)
+        if instance is not None and not self._definition.has_connect_hooks:
+            self.connection = instance.reception.open_now(self)
+        else:
+            self._runtime.nursery.start_soon(self._open)
+
+    def receive(self, message: Any, size: int) -> None:
+        """Handle a message now, or keep it."""
+        if not self._waiting and not self._pumping and self._handle(message, size):
+            return
+        self._waiting.append((message, size))
+        self._bytes += size
+        limits = self._limits
+        if len(self._waiting) > limits.inbox_messages or self._bytes > limits.inbox_bytes:
+            self._runtime.observer.count("connection_flooding")
+            self.link.close(FLOODED, "connection.flooding")
+        elif self.parked is not None:
+            self.wake()
+
+    def lost(self, cause: CloseCause) -> None:
+        """Take note that the link has closed; called exactly once, by the link."""
+        self._cause = cause
+        self.closed.set()
+        if self.connection is not None:
+            self.connection.lost(cause)
+        elif self.parked is not None:
+            if "on_disconnect" in self._definition.hooks:
+                self.wake()
+            else:
+                self._runtime.directory.forget_parked(self)
+        if self._opening is not None:
+            self._opening.cancel()
+
+    # The connection's side
+
+    def pump(self) -> None:
+        """Handle what waits, as far as the connection takes it."""
+        if self._pumping:
+            return
+        self._pumping = True
+        try:
+            while self._waiting and self._handle(*self._waiting[0]):
+                _, size = self._waiting.popleft()
+                self._bytes -= size
+        finally:
+            self._pumping = False
+
+    def give_back(self, message: Any, size: int) -> None:
+        """Put a message back whose call has not begun; the last one first."""
+        self._waiting.appendleft((message, size))
+        self._bytes += size
+
+    def park(self, parked: Parked) -> None:
+        """Keep the link while the actor has no instance."""
+        self.connection = None
+        self.parked = parked
+        self._address = Address(actor_id=parked.actor_id)
+        self._runtime.directory.keep_parked(self)
+
+    def restored(self) -> None:
+        """Bring the connection of the next instance up to date."""
+        if self.connection is None:
+            return
+        if self.closed.is_set():
+            self.connection.lost(self._cause or "network")
+        else:
+            self.pump()
+
+    @property
+    def needs_instance(self) -> bool:
+        """Whether a parked link has something for an instance to do."""
+        return self.closed.is_set() or bool(self._waiting)
+
+    def wake(self) -> None:
+        """Start the actor for a parked link."""
+        self._runtime.nursery.start_soon(self._wake)
+
+    def _handle(self, message: Any, size: int) -> bool:
+        connection = self.connection
+        return connection is not None and connection.instance.reception.handle(connection, message, size)
+
+    async def _open(self) -> None:
+        with trio.move_on_after(self._limits.opening_time) as self._opening:
+            while not self.closed.is_set():
+                try:
+                    instance = await self._runtime.directory.awake(self._definition, self._address)
+                except Error as error:
+                    self._refuse(error)
+                    break
+                self.connection = instance.reception.admit(self)
+                if await self.connection.opening_done():
+                    break
+                self.connection = None
+        opening, self._opening = self._opening, None
+        if opening.cancelled_caught and not self.closed.is_set():
+            self._give_up()
+
+    def _refuse(self, error: Error) -> None:
+        fault = fault_of(error, where=f"opening a connection to {self._definition.name}")
+        self.link.push(self.link.encoder.failure(None, fault))
+        self.link.close(REFUSED, fault.reason)
+
+    def _give_up(self) -> None:
+        self._runtime.observer.count("opening_timed_out")
+        if self.connection is not None and self.connection.is_standing:
+            self.connection.close("server", REFUSED, "actor.starting")
+        else:
+            self.link.close(REFUSED, "actor.starting")
+
+    async def _wake(self) -> None:
+        with trio.move_on_after(self._limits.park_time) as scope:
+            try:
+                await self._runtime.directory.awake(self._definition, self._address)
+            except Error as error:
+                self._refuse(error)
+        if scope.cancelled_caught:
+            self.link.close(REFUSED, "actor.starting")

@@ -1,0 +1,288 @@
+"""An instance: one actor while it is awake, put together from its parts.
+
+Everything that it runs — turns, hooks, background tasks — is a child of its own nursery, which
+opens on first need; so an actor that only answers synchronous calls has no task at all. This file
+is the whole and what ``self`` offers; the parts are in ``life`` (start and stop), ``asking`` and
+``reception`` (the two entrances of the mailbox), ``worker``, ``gate`` and ``state``.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import math
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import NoConnectionError
+from trivet.declare.event import Event
+from trivet.declare.handle import Client
+from trivet.declare.interfaces import Conn
+from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
+from trivet.runtime import life
+from trivet.runtime.background import Background
+from trivet.runtime.call import Call
+from trivet.runtime.connection import Connection
+from trivet.runtime.conns import Connections
+from trivet.runtime.gate import Gate
+from trivet.runtime.mailbox import Mailbox, overloaded
+from trivet.runtime.nursery import ActorNursery
+from trivet.runtime.own_turn import OwnTurn
+from trivet.runtime.reception import Reception
+from trivet.runtime.state import NO_STATE, NoState, State
+from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.worker import Worker
+
+if TYPE_CHECKING:
+    from trivet.protocol.faults import Fault
+    from trivet.runtime.runtime import Runtime
+
+__all__ = ["Instance"]
+
+T = TypeVar("T")
+
+
+class Instance:
+    """One actor while it is awake.
+
+    Attributes:
+        runtime: The runtime it belongs to.
+        definition: What its class declares.
+        key: Its key.
+        actor_id: Its id, empty until its record was found or made.
+        actor: The object of the user's class.
+        phase: Where it stands in its life.
+        context: The actor's own context, in which its actions run.
+        armed_at: When ``deadlines`` looks at it next.
+        failure: Why its start failed.
+        changed: Set at the end of its start and replaced; set again at the end of its life.
+    """
+
+    __slots__ = (
+        "_background",
+        "_conns",
+        "_gate",
+        "_nursery",
+        "_reception",
+        "_worker",
+        "actor",
+        "actor_id",
+        "armed_at",
+        "changed",
+        "context",
+        "definition",
+        "failure",
+        "key",
+        "limits",
+        "mailbox",
+        "phase",
+        "runtime",
+        "state",
+    )
+
+    def __init__(self, runtime: Runtime, definition: Definition, key: tuple[str, ...]) -> None:
+        self.runtime = runtime
+        self.definition = definition
+        self.limits = runtime.limits_of(definition)
+        self.key = key
+        self.actor_id = ""
+        self.phase = ACTOR.start
+        self.mailbox = Mailbox(self.limits.mailbox)
+        self.state: State | NoState = (
+            NO_STATE if definition.state is None else State(self, definition.state)
+        )
+        self.context: contextvars.Context = runtime.context.copy()
+        self.armed_at = math.inf
+        self.failure: Fault | None = None
+        self.changed: trio.Event | None = None
+        self._nursery: ActorNursery | None = None
+        self._worker: Worker | None = None
+        self._gate: Gate | None = None
+        self._conns: Connections | None = None
+        self._reception: Reception | None = None
+        self._background: Background | None = None
+        self.actor: Any = definition.actor.__new__(definition.actor)
+        self.actor._trivet_host = self
+        self.actor._trivet_state = self.state
+
+    # Parts that are made on first need
+
+    @property
+    def nursery(self) -> ActorNursery:
+        """The nursery that owns everything the actor runs."""
+        if self._nursery is None:
+            self._nursery = ActorNursery(self.runtime.nursery, self.label)
+        return self._nursery
+
+    @property
+    def worker(self) -> Worker:
+        """The task that runs its calls."""
+        if self._worker is None:
+            self._worker = Worker(self)
+        return self._worker
+
+    @property
+    def gate(self) -> Gate:
+        """Where its effects wait for their save."""
+        if self._gate is None:
+            self._gate = Gate(self)
+        return self._gate
+
+    @property
+    def conns(self) -> Connections:
+        """Its visible connections."""
+        if self._conns is None:
+            self._conns = Connections()
+        return self._conns
+
+    @property
+    def reception(self) -> Reception:
+        """Where links reach it."""
+        if self._reception is None:
+            self._reception = Reception(self)
+        return self._reception
+
+    @property
+    def background(self) -> Background:
+        """Its tasks without a turn."""
+        if self._background is None:
+            self._background = Background(self)
+        return self._background
+
+    # Its life
+
+    def step(self, event: ActorEvent) -> None:
+        """Take a step of its life."""
+        self.phase = ACTOR.step(self.phase, event)
+        self.runtime.observer.actor_step(self.label, self.actor_id, event)
+
+    def crash(self, why: str) -> None:
+        """Stop it at once; its links stay and the next instance takes them up."""
+        life.crash(self, why)
+
+    async def changes(self) -> None:
+        """Wait until its start, or else its life, has ended."""
+        if self.changed is None:
+            self.changed = trio.Event()
+        await self.changed.wait()
+
+    def has_changed(self) -> None:
+        """Wake whoever waits for its start or its end."""
+        changed, self.changed = self.changed, None
+        if changed is not None:
+            changed.set()
+
+    @property
+    def label(self) -> str:
+        """How logs and errors name it."""
+        return f"{self.definition.name}/{'/'.join(self.key)}"
+
+    @property
+    def stopping(self) -> bool:
+        """Whether it has begun to stop."""
+        return self.phase in {ActorState.STOPPING, ActorState.STOPPED}
+
+    # Calls and their time
+
+    def queue(self, call: Call) -> None:
+        """Put a call into the mailbox.
+
+        Raises:
+            ActionError: ``actor.overloaded`` if that is full.
+        """
+        self.mailbox.put(call)
+        if not call.active:
+            call.ends = min(call.deadline, trio.current_time() + self.limits.mailbox_wait)
+            self.arm(call.ends)
+
+    def arm(self, when: float) -> None:
+        """Have ``deadline_passed`` called no later than ``when``."""
+        self.runtime.deadlines.arm(self, when)
+
+    def deadline_passed(self, now: float) -> float:
+        """Cut the running call and give up waiting ones whose time is over."""
+        again = math.inf
+        running = self._worker.call if self._worker is not None else None
+        if running is not None and running.ends <= now:
+            self.worker.cut(late=True)
+        elif running is not None:
+            again = running.ends
+        for turn in self.mailbox.waiting():
+            if not isinstance(turn, Call):
+                continue
+            if turn.ends > now:
+                again = min(again, turn.ends)
+            elif self.mailbox.withdraw(turn):
+                self.runtime.observer.count("request_expired")
+                turn.failed(overloaded(self.limits.mailbox))
+        return again
+
+    def turn_ended(self, turn: Turn) -> None:
+        """End a turn and hand the actor on."""
+        self.mailbox.end(turn)
+
+    def call_ended(self, call: Call) -> None:
+        """End a call's turn, and what it alone kept alive."""
+        conn = call.conn
+        self.mailbox.end(call)
+        if conn is not None:
+            self.reception.call_ended(conn)
+
+    # What ``self`` offers
+
+    @property
+    def actor_name(self) -> str:
+        """The actor's name on the wire."""
+        return self.definition.name
+
+    @property
+    def client(self) -> Client:
+        """The client for calls to other actors."""
+        return self.runtime.client
+
+    @property
+    def conn(self) -> Conn[Any]:
+        """The connection whose call is running."""
+        turn = running_turn.get()
+        if turn is None or not turn.active or turn.instance is not self:
+            raise NoConnectionError
+        if turn.conn is None:
+            if not turn.is_request:
+                raise NoConnectionError
+            turn.conn = self.reception.connect_call()
+        return turn.conn
+
+    def broadcast(self, event: Event[T], payload: T, /, exclude: Conn[Any] | None) -> None:
+        """Send an event to its subscribers, encoded once for each kind of link."""
+        binding = self.definition.event(event)
+        receivers = self.conns.subscribers(binding.name)
+        if not receivers:
+            binding.shape.copy(payload)
+            return
+        frames: dict[Any, Any] = {}
+        for conn in receivers:
+            if conn is exclude or conn.inbox is None:
+                continue
+            encoder = conn.inbox.link.encoder
+            if encoder not in frames:
+                frames[encoder] = encoder.event(binding, payload)
+            conn.push(frames[encoder], binding.name, binding.overflow)
+
+    def turn(self) -> AbstractAsyncContextManager[None]:
+        """Take the actor's turn."""
+        return OwnTurn(self)
+
+    def start_soon(self, fn: Callable[..., Awaitable[object]], /, *args: object) -> None:
+        """Start a task without a turn."""
+        self.background.start_soon(fn, *args)
+
+    async def save(self) -> None:
+        """End the segment and wait until it is stored."""
+        await self.gate.settle()
+
+    def knows(self, conn: Connection) -> bool:
+        """Whether a connection belongs to it."""
+        return conn.instance is self

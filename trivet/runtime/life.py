@@ -1,0 +1,210 @@
+"""The start and the end of an instance.
+
+Rules this file keeps:
+
+1. Start: record → state → parked connections → ``on_wake`` → ready → ``run``. The start hooks hold
+   the actor like one turn; the mailbox opens after them.
+2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
+   running turn, leaving connections and the last save share one grace; then the rest is cut.
+3. Put away, an instance parks its open connections and their links stay. At the end of the
+   runtime it closes them, and each ``on_disconnect`` runs.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.declare.errors import ActionError
+from trivet.declare.handle import Address
+from trivet.lifecycle.actor import ActorEvent, ActorState
+from trivet.lifecycle.connection import ConnectionState
+from trivet.ports import ActorRecord, KeyTaken
+from trivet.protocol.faults import fault_of
+from trivet.runtime.call import Call
+from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.state import State
+from trivet.runtime.turn import Turn, running_turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.instance import Instance
+
+__all__ = ["crash", "duplicate_key", "not_found", "start", "stop"]
+
+logger = logging.getLogger(__name__)
+
+GOING_AWAY = 1012
+
+
+def not_found(name: str, key: tuple[str, ...]) -> ActionError:
+    """Make the error of an actor that does not exist."""
+    return ActionError(
+        "Actor not found", group="actor", code="not_found", metadata={"name": name, "key": [*key]}
+    )
+
+
+def duplicate_key(key: tuple[str, ...], actor_id: str) -> ActionError:
+    """Make the error of creating an actor whose key is taken."""
+    shown = "/".join(key)
+    return ActionError(
+        f"Actor key '{shown}' already in use for actor '{actor_id}'",
+        group="actor",
+        code="duplicate_key",
+        metadata={"existing_actor_id": actor_id, "key": shown},
+    )
+
+
+async def start(instance: Instance, address: Address) -> None:
+    """Start an instance; its failure is left in ``instance.failure``.
+
+    Args:
+        instance: New.
+        address: Whether to create the actor, and with what input.
+    """
+    instance.step(ActorEvent.START)
+    turn = Turn(instance, "start")
+    instance.mailbox.enter(turn)
+    token = running_turn.set(turn)
+    try:
+        await _run_start(instance, address)
+    except Exception as error:  # noqa: BLE001  # the actor's firewall: whoever needs it is told
+        instance.failure = fault_of(error, where=f"the start of {instance.label}")
+        instance.step(ActorEvent.START_FAILED)
+        instance.runtime.directory.remove(instance)
+    else:
+        instance.step(ActorEvent.READY)
+    running_turn.reset(token)
+    instance.turn_ended(turn)
+    instance.has_changed()
+    if instance.phase is ActorState.AWAKE:
+        instance.reception.take_up()
+        if "run" in instance.definition.hooks:
+            instance.background.start_run()
+
+
+async def _run_start(instance: Instance, address: Address) -> None:
+    directory, definition = instance.runtime.directory, instance.definition
+    record = await instance.runtime.storage.find(definition.name, instance.key)
+    if record is None and not address.create:
+        raise not_found(definition.name, instance.key)
+    if record is not None and address.exclusive:
+        raise duplicate_key(instance.key, record.id)
+    instance.actor_id = instance.runtime.new_id() if record is None else record.id
+    directory.is_running(instance)
+    instance.actor.__init__()
+    if record is None:
+        await _create(instance, address.input)
+    elif record.state is not None:
+        instance.state.restore(record.state)
+    for inbox in directory.parked(instance.actor_id):
+        instance.reception.restore(inbox)
+    if "on_wake" in definition.hooks:
+        await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
+
+
+async def _create(instance: Instance, given: Any) -> None:
+    definition, state, limits = instance.definition, instance.state, instance.limits
+    actor_input = None if definition.input is None else definition.input.copy(given)
+    if isinstance(state, State):
+        if "create_state" in definition.hooks:
+            making = instance.actor.create_state(actor_input)
+            state.value = await _within(limits.hook_time, "create_state", making)
+        else:
+            state.value = definition.default_state()
+    if "on_create" in definition.hooks:
+        created = instance.actor.on_create(actor_input)
+        await _within(limits.hook_time, "on_create", created)
+    record = ActorRecord(
+        id=instance.actor_id,
+        name=definition.name,
+        key=instance.key,
+        created_at=instance.runtime.wall_clock(),
+        state=state.capture(),
+    )
+    try:
+        await instance.runtime.storage.create(record)
+    except KeyTaken as taken:
+        raise duplicate_key(instance.key, taken.existing) from taken
+
+
+async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
+    with trio.move_on_after(seconds):
+        return await running
+    raise ActionError(
+        f"{hook} took longer than {seconds:g} s",
+        group="actor",
+        code="callback_timed_out",
+        metadata={"hook": hook, "limit": seconds},
+    )
+
+
+def crash(instance: Instance, why: str) -> None:
+    """Stop an instance at once, from one of its own tasks; links stay."""
+    if instance.phase is not ActorState.AWAKE:
+        return
+    logger.error("%s crashed: %s", instance.label, why)
+    instance.step(ActorEvent.CRASH)
+    instance.runtime.nursery.start_soon(_end, instance, True, 0.0)
+
+
+async def stop(instance: Instance, *, park: bool) -> None:
+    """Stop an instance and return when nothing of it is left.
+
+    Args:
+        instance: Whatever phase it is in.
+        park: Whether its links stay for the next instance; else they are closed.
+    """
+    while instance.phase in {ActorState.NEW, ActorState.STARTING}:
+        await instance.changes()
+    if instance.phase is ActorState.AWAKE:
+        instance.step(ActorEvent.STOP)
+        instance.runtime.nursery.start_soon(_end, instance, park, instance.limits.grace)
+    while instance.phase is ActorState.STOPPING:
+        await instance.changes()
+
+
+async def _end(instance: Instance, park: bool, grace: float) -> None:
+    limits = instance.limits
+    instance.background.stop()
+    _move_waiting_calls(instance)
+    for conn in instance.reception.connections:
+        if conn.inbox is not None:
+            conn.abandon()
+    with bounded_cleanup(grace) as scope:
+        await _take_last_turn(instance)
+    if scope.cancelled_caught or grace <= 0:
+        logger.warning("%s: its turn was cut at the end of the grace", instance.label)
+        instance.worker.cut(late=False)
+        with bounded_cleanup(limits.hook_time):
+            await _take_last_turn(instance)
+    for conn in instance.reception.connections:
+        if conn.phase is ConnectionState.OPEN and conn.inbox is not None:
+            if park:
+                instance.reception.park(conn)
+            else:
+                conn.close("stop", GOING_AWAY, "")
+    with bounded_cleanup(limits.close_time + limits.hook_time):
+        for conn in instance.reception.connections:
+            await conn.ended.wait()
+    with bounded_cleanup(max(grace, limits.hook_time)):
+        await instance.gate.save_last()
+    await instance.nursery.aclose()
+    instance.step(ActorEvent.ENDED)
+    instance.runtime.directory.remove(instance)
+    instance.has_changed()
+
+
+def _move_waiting_calls(instance: Instance) -> None:
+    for turn in reversed(tuple(instance.mailbox.waiting())):
+        if isinstance(turn, Call) and instance.mailbox.withdraw(turn):
+            turn.moved()
+
+
+async def _take_last_turn(instance: Instance) -> None:
+    """Wait until the running turn and the hooks queued behind it have ended."""
+    turn = Turn(instance, "stop")
+    await instance.mailbox.take(turn)
+    instance.turn_ended(turn)

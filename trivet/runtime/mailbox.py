@@ -1,0 +1,116 @@
+"""The mailbox: turns of one actor, one at a time, first come first served.
+
+Rules this file keeps:
+
+1. One holder. A free mailbox has an empty queue, so whoever finds it free may enter at once, on
+   its own task: that is how a synchronous action runs inline.
+2. Requests are bounded, hooks and the actor's own turns are not: they are never refused.
+3. Ending a turn hands the actor to the next in the same breath; nobody can slip in between.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+
+from trivet.declare.errors import ActionError
+from trivet.runtime.turn import Turn
+
+__all__ = ["Mailbox", "overloaded"]
+
+
+def overloaded(limit: int) -> ActionError:
+    """Make the error of a request that found the mailbox full, or waited in it too long."""
+    return ActionError(
+        "The actor has more requests waiting than it accepts",
+        group="actor",
+        code="overloaded",
+        metadata={"limit": limit},
+    )
+
+
+class Mailbox:
+    """The turns of one actor.
+
+    Attributes:
+        holder: The turn that holds the actor, not counting those that borrow from it.
+        limit: How many requests may wait.
+        requests: How many requests wait.
+    """
+
+    __slots__ = ("_queue", "holder", "limit", "requests")
+
+    def __init__(self, limit: int) -> None:
+        self.holder: Turn | None = None
+        self.limit = limit
+        self.requests = 0
+        self._queue: deque[Turn] | None = None
+
+    def enter(self, turn: Turn) -> None:
+        """Take a free mailbox."""
+        self.holder = turn
+        turn.active = True
+
+    def put(self, turn: Turn) -> None:
+        """Queue a turn; it is granted at once if the mailbox is free.
+
+        Raises:
+            ActionError: ``actor.overloaded`` if it is a request and the bound is reached.
+        """
+        if self.holder is None:
+            self.holder = turn
+            turn.grant()
+            return
+        if turn.is_request:
+            if self.requests >= self.limit:
+                raise overloaded(self.limit)
+            self.requests += 1
+        if self._queue is None:
+            self._queue = deque()
+        self._queue.append(turn)
+
+    async def take(self, turn: Turn) -> None:
+        """Wait for a turn in the current task; a cancelled wait leaves no trace."""
+        self.put(turn)
+        if not turn.active:
+            await turn.wait_granted()
+
+    def end(self, turn: Turn) -> None:
+        """End a turn and hand the actor on."""
+        turn.active = False
+        if turn.borrower is not None:
+            return
+        lender = turn.lender
+        if lender is None:
+            self._advance()
+            return
+        turn.end_loan()
+        if lender.borrower is None and not lender.active:
+            self.end(lender)
+
+    def withdraw(self, turn: Turn) -> bool:
+        """Take a turn back that was not granted yet; tell whether it was waiting."""
+        waiting = self._queue if turn.lender is None else turn.lender.borrowers
+        if waiting is None or turn not in waiting:
+            return False
+        waiting.remove(turn)
+        if turn.is_request:
+            self.requests -= 1
+        return True
+
+    def pull_forward(self, turn: Turn, lender: Turn) -> None:
+        """Let a queued hook borrow the running turn instead of waiting for its own."""
+        if self.withdraw(turn):
+            lender.lend(turn)
+
+    def waiting(self) -> Iterator[Turn]:
+        """Iterate over the turns that wait, first come first."""
+        return iter(tuple(self._queue or ()))
+
+    def _advance(self) -> None:
+        queue = self._queue
+        turn = self.holder = queue.popleft() if queue else None
+        if turn is not None:
+            if turn.is_request:
+                self.requests -= 1
+            turn.grant()

@@ -1,0 +1,97 @@
+"""Nurseries of the runtime: one per actor, opened on first need, and one around a service."""
+
+from __future__ import annotations
+
+import contextvars
+from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import trio
+
+__all__ = ["ActorNursery", "open_service_nursery"]
+
+
+_Child = tuple[contextvars.Context, Callable[..., Awaitable[object]], tuple[Any, ...]]
+
+
+class ActorNursery:
+    """The nursery that owns everything an actor runs; no task until the first child.
+
+    Args:
+        parent: The runtime's nursery.
+        name: For the task's name.
+    """
+
+    __slots__ = ("_closing", "_early", "_name", "_nursery", "_parent", "ended")
+
+    def __init__(self, parent: trio.Nursery, name: str) -> None:
+        self._parent = parent
+        self._name = name
+        self._nursery: trio.Nursery | None = None
+        self._early: list[_Child] | None = None
+        self._closing = False
+        self.ended: trio.Event | None = None
+
+    def start_soon(
+        self,
+        fn: Callable[..., Awaitable[object]],
+        *args: Any,
+        context: contextvars.Context | None = None,
+    ) -> None:
+        """Start a child.
+
+        Args:
+            fn: The child; it must not raise an ``Exception``.
+            *args: Its arguments.
+            context: Where it starts, a copy of the current context by default.
+        """
+        where = contextvars.copy_context() if context is None else context
+        if self._nursery is not None:
+            where.run(self._nursery.start_soon, fn, *args)
+            return
+        if self._early is None:
+            self._early = []
+            self.ended = trio.Event()
+            self._parent.start_soon(self._live, name=self._name)
+        self._early.append((where, fn, args))
+
+    async def _live(self) -> None:
+        assert self._early is not None
+        assert self.ended is not None
+        try:
+            async with trio.open_nursery() as self._nursery:
+                for where, fn, args in self._early:
+                    where.run(self._nursery.start_soon, fn, *args)
+                self._early = None
+                if self._closing:
+                    self._nursery.cancel_scope.cancel()
+                await trio.sleep_forever()
+        finally:
+            self.ended.set()
+
+    async def aclose(self) -> None:
+        """Cancel the children and wait until none is left."""
+        self._closing = True
+        if self.ended is None:
+            return
+        if self._nursery is not None:
+            self._nursery.cancel_scope.cancel()
+        await self.ended.wait()
+
+
+@asynccontextmanager
+async def open_service_nursery() -> AsyncGenerator[trio.Nursery]:
+    """Open a nursery that raises what its body raised as it was, not wrapped in a group."""
+    raised: BaseException | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            try:
+                yield nursery
+            except BaseException as error:
+                raised = error
+                raise
+    except BaseExceptionGroup as group:
+        if raised is not None and group.exceptions == (raised,):
+            raise raised from raised.__cause__
+        raise

@@ -1,0 +1,276 @@
+"""The reception: how links and their messages reach an actor, and how connections leave it.
+
+This is the mailbox's second entrance, ``submit``: a link's reader hands a message over and goes
+on. A subscription is applied at once; a synchronous action of an idle actor runs right here, on the
+reader's task; everything else queues. Replies leave through the gate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import attrs
+import trio
+
+from trivet.declare.errors import ActionError, Error, Forbidden
+from trivet.declare.request import Request
+from trivet.lifecycle.actor import ActorState
+from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
+from trivet.protocol.faults import Fault, fault_of
+from trivet.protocol.messages import ActionRequest, SubscriptionRequest
+from trivet.runtime.asking import run_inline
+from trivet.runtime.call import Submission
+from trivet.runtime.connection import REFUSED, Connection
+from trivet.runtime.hooks import leave, open_connection
+from trivet.runtime.turn import running_turn
+
+if TYPE_CHECKING:
+    from trivet.declare.definition import Method
+    from trivet.runtime.inbox import Inbox
+    from trivet.runtime.instance import Instance
+
+__all__ = ["BoundRequest", "Reception"]
+
+
+@attrs.frozen
+class BoundRequest:
+    """A call from a connection in this process: its arguments were checked by the caller."""
+
+    id: int
+    name: str
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any] | None
+    deadline: float
+
+
+class Reception:
+    """The connections of one instance, from their knock to their end."""
+
+    __slots__ = ("_instance", "_standing")
+
+    def __init__(self, instance: Instance) -> None:
+        self._instance = instance
+        self._standing: set[Connection] = set()
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Every connection that has not ended, visible or not."""
+        return tuple(self._standing)
+
+    # Opening
+
+    def open_now(self, inbox: Inbox) -> Connection:
+        """Open a connection of a class without connection hooks, at once."""
+        conn = self._new(inbox)
+        conn.step(ConnectionEvent.CHECK)
+        conn.set_state(self._instance.definition.default_conn_state())
+        conn.step(ConnectionEvent.ADMIT)
+        self._instance.conns.add(conn)
+        inbox.connection = conn
+        conn.open()
+        return conn
+
+    def admit(self, inbox: Inbox) -> Connection:
+        """Begin to open a connection."""
+        conn = self._new(inbox)
+        self._instance.nursery.start_soon(open_connection, conn, inbox.params)
+        return conn
+
+    def restore(self, inbox: Inbox) -> None:
+        """Take up a connection that the last instance parked; no hook runs."""
+        parked = inbox.parked
+        assert parked is not None
+        self._instance.runtime.directory.forget_parked(inbox)
+        conn = self._new(inbox, parked.conn_id)
+        conn.restore(parked)
+        self._instance.conns.add(conn)
+        inbox.parked = None
+        inbox.connection = conn
+
+    def take_up(self) -> None:
+        """Handle what restored links have sent, or that they have closed, meanwhile."""
+        for conn in self.connections:
+            if conn.inbox is not None:
+                conn.inbox.restored()
+
+    def park(self, conn: Connection) -> None:
+        """Leave an open connection to the next instance; one that cannot be stored is closed."""
+        try:
+            conn.park()
+        except Error as error:
+            fault = fault_of(error, where=f"parking {conn.label}")
+            conn.close("crash", REFUSED, fault.reason)
+        else:
+            self.forget(conn)
+
+    def connect_call(self) -> Connection:
+        """Make the connection of a stateless call whose class has no connection hooks."""
+        instance = self._instance
+        conn = Connection(
+            instance, conn_id=instance.runtime.new_id(), kind="call", request=Request(intent="call")
+        )
+        conn.step(ConnectionEvent.CHECK)
+        conn.set_state(instance.definition.default_conn_state())
+        conn.step(ConnectionEvent.ADMIT)
+        conn.step(ConnectionEvent.OPEN)
+        instance.conns.add(conn)
+        self._standing.add(conn)
+        return conn
+
+    def expect_call(self, request: Request) -> Connection:
+        """Make the connection of a stateless call whose class has connection hooks."""
+        conn = Connection(
+            self._instance, conn_id=self._instance.runtime.new_id(), kind="call", request=request
+        )
+        self._standing.add(conn)
+        return conn
+
+    def _new(self, inbox: Inbox, conn_id: str | None = None) -> Connection:
+        conn = Connection(
+            self._instance,
+            conn_id=conn_id or self._instance.runtime.new_id(),
+            kind="connection",
+            request=inbox.request,
+            inbox=inbox,
+        )
+        self._standing.add(conn)
+        return conn
+
+    # Messages
+
+    def handle(self, conn: Connection, message: Any, size: int) -> bool:
+        """Handle a message of a link; ``False`` leaves it in the inbox."""
+        if conn.phase in {ConnectionState.CLOSING, ConnectionState.LEAVING, ConnectionState.CLOSED}:
+            self._instance.runtime.observer.count("message_after_close")
+            return True
+        if conn.phase is not ConnectionState.OPEN or self._instance.phase is not ActorState.AWAKE:
+            return False
+        if isinstance(message, SubscriptionRequest):
+            self._subscribe(conn, message)
+            return True
+        if conn.queued >= self._instance.limits.mailbox_per_connection:
+            return False
+        self._submit(conn, message, size)
+        return True
+
+    def _subscribe(self, conn: Connection, message: SubscriptionRequest) -> None:
+        name = message.event_name
+        if not message.subscribe:
+            self._instance.conns.unsubscribe(conn, name)
+            return
+        try:
+            allowed = self._may_subscribe(conn, name)
+        except Exception as error:  # noqa: BLE001  # the connection's firewall
+            fault = fault_of(error, where=f"{self._instance.label}.can_subscribe")
+        else:
+            if allowed:
+                self._instance.conns.subscribe(conn, name)
+                return
+            fault = fault_of(Forbidden(), where=conn.label)
+        self._end_with(conn, fault)
+
+    def _may_subscribe(self, conn: Connection, name: str) -> bool:
+        binding = self._instance.definition.events_by_name.get(name)
+        if binding is None or "can_subscribe" not in self._instance.definition.hooks:
+            return True
+        answer = self._instance.actor.can_subscribe(binding.event, conn)
+        if not isinstance(answer, bool):
+            raise TypeError(f"can_subscribe answers True or False, not {type(answer).__name__}")
+        return answer
+
+    def _end_with(self, conn: Connection, fault: Fault) -> None:
+        assert conn.inbox is not None
+        conn.push(conn.inbox.link.encoder.failure(None, fault))
+        conn.close("server", REFUSED, fault.reason)
+
+    def _submit(self, conn: Connection, message: Any, size: int) -> None:
+        method = self._instance.definition.methods_by_name.get(message.name)
+        if method is None:
+            error = not_found(message.name)
+            conn.reply_failure(message.id, fault_of(error, where=conn.label))
+            return
+        try:
+            call = _call(conn, method, message)
+        except Error as error:
+            conn.reply_failure(message.id, fault_of(error, where=f"{conn.label} {method.name}"))
+            return
+        call.message, call.size = message, size
+        if method.may_run_inline and self._instance.mailbox.holder is None:
+            run_inline(call)
+            return
+        conn.queued += 1
+        try:
+            self._instance.queue(call)
+        except ActionError as error:
+            conn.queued -= 1
+            call.refused(fault_of(error, where=call.where))
+
+    # Leaving
+
+    def opening_ended(self, conn: Connection) -> None:
+        """Take note that a connection's opening task is over, however it went."""
+        if conn.phase is ConnectionState.CHECKING:
+            conn.step(ConnectionEvent.REFUSE)
+        if conn.phase is ConnectionState.REFUSED:
+            self.forget(conn)
+        conn.opened.set()
+
+    def call_checked(self, conn: Connection) -> None:
+        """Take note that the preflight of a stateless call is over."""
+        self.opening_ended(conn)
+
+    def call_ended(self, conn: Connection) -> None:
+        """Take note that a call of a connection has ended."""
+        if conn.kind == "call":
+            if conn.phase is ConnectionState.OPEN and not self._instance.definition.runs_call_hooks:
+                conn.close_cause = "client"
+                conn.step(ConnectionEvent.CLOSE)
+                self._instance.conns.remove(conn)
+                self.begin_leaving(conn)
+            return
+        conn.queued -= 1
+        if conn.inbox is not None:
+            conn.inbox.pump()
+
+    def begin_leaving(self, conn: Connection) -> None:
+        """Run ``on_disconnect`` of a closed connection, if the class has one."""
+        definition = self._instance.definition
+        hooked = "on_disconnect" in definition.hooks
+        if hooked and (conn.kind != "call" or definition.runs_call_hooks):
+            context = self._instance.context.copy()
+            context.run(running_turn.set, None)
+            self._instance.nursery.start_soon(leave, conn, context=context)
+            return
+        conn.step(ConnectionEvent.LEAVE)
+        self.has_left(conn)
+
+    def has_left(self, conn: Connection) -> None:
+        """Take note that a connection's last hook has ended."""
+        if conn.phase is ConnectionState.CLOSING:
+            conn.step(ConnectionEvent.LEAVE)  # its hook was cut before it began
+        conn.step(ConnectionEvent.LEFT)
+        self.forget(conn)
+
+    def forget(self, conn: Connection) -> None:
+        """Let go of a connection that has ended, was refused or parked."""
+        self._standing.discard(conn)
+        conn.ended.set()
+
+
+def not_found(name: str) -> ActionError:
+    """Make the error of a call to an action that does not exist."""
+    message = f"Action `{name}` was not found."
+    return ActionError(message, group="actor", code="action_not_found")
+
+
+def _call(conn: Connection, method: Method, message: Any) -> Submission:
+    if isinstance(message, BoundRequest):
+        call = Submission(conn, method, message.args, message.kwargs, message.id)
+        call.deadline = message.deadline
+        return call
+    assert isinstance(message, ActionRequest)
+    args, kwargs = method.binder.load(message.args)
+    call = Submission(conn, method, args, kwargs, message.id)
+    if message.deadline is not None:
+        call.deadline = trio.current_time() + message.deadline / 1000
+    return call

@@ -1,0 +1,154 @@
+"""The runtime: the actors of one registry, in one nursery, on one store."""
+
+from __future__ import annotations
+
+import contextvars
+import secrets
+import time
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+from trivet.declare.definition import Definition
+from trivet.declare.handle import Address
+from trivet.declare.options import Limits
+from trivet.declare.registry import Registry
+from trivet.declare.request import Request
+from trivet.ports import Link, Observer, Randomness, Storage, WallClock
+from trivet.runtime.cleanup import Shelter
+from trivet.runtime.deadlines import Deadlines
+from trivet.runtime.directory import Directory
+from trivet.runtime.inbox import Inbox
+from trivet.runtime.life import stop
+from trivet.runtime.nursery import open_service_nursery
+
+if TYPE_CHECKING:
+    from trivet.declare.handle import Client
+
+__all__ = ["Runtime", "run_runtime"]
+
+STOP_ROUNDS = 4
+"""How many graces a stop may take at most: an actor may start others while it stops."""
+
+
+class Runtime:
+    """Where actors live: finds, starts and stops their instances.
+
+    Attributes:
+        registry: The actor classes it serves.
+        client: The client for calls within this process.
+        storage: Where actors live while they are not awake.
+        nursery: The parent of every actor.
+    """
+
+    client: Client
+
+    def __init__(
+        self,
+        registry: Registry,
+        nursery: trio.Nursery,
+        storage: Storage,
+        observer: Observer,
+        *,
+        limits: Limits,
+        wall_clock: WallClock = time.time,
+        randomness: Randomness = lambda: secrets.token_hex(16),
+    ) -> None:
+        self.registry = registry
+        self.nursery = nursery
+        self.storage = storage
+        self.observer = observer
+        self.wall_clock = wall_clock
+        self.new_id = randomness
+        self.limits = registry.limits.over(limits)
+        self.directory = Directory(self)
+        self.deadlines = Deadlines()
+        self.context: contextvars.Context = contextvars.copy_context()
+        self.inline_calls = 0
+        self._limits: dict[Definition, Limits] = {}
+
+    def limits_of(self, definition: Definition) -> Limits:
+        """Return the limits of an actor class: its own over the registry's over the runtime's."""
+        limits = self._limits.get(definition)
+        if limits is None:
+            limits = definition.options.limits.over(self.limits)
+            self._limits[definition] = limits
+        return limits
+
+    def attach(
+        self, link: Link, definition: Definition, address: Address, *, params: Any, request: Request
+    ) -> Inbox:
+        """Begin to open a connection behind a link.
+
+        Args:
+            link: The client's transport.
+            definition: The actor's class.
+            address: Which actor.
+            params: Connection params, checked.
+            request: What the client sent to be let in.
+
+        Returns:
+            Where the link hands over messages and says that it has closed.
+        """
+        inbox = Inbox(self, link, definition, address, params=params, request=request)
+        inbox.start()
+        return inbox
+
+    async def create(self, definition: Definition, key: tuple[str, ...], given: Any) -> str:
+        """Create and start an actor and return its id.
+
+        Raises:
+            ActionError: ``actor.duplicate_key`` if the key is taken, or why it did not start.
+        """
+        address = Address(key=key, create=True, exclusive=True, input=given)
+        return (await self.directory.create(definition, address)).actor_id
+
+    async def put_away(self, definition: Definition, address: Address) -> None:
+        """Stop an actor's instance, if it has one; its links stay for the next."""
+        instance = self.directory.awake_now(definition, address)
+        if instance is not None:
+            await stop(instance, park=True)
+
+    async def aclose(self) -> None:
+        """Stop every actor; connections are closed, their last hooks run, states are stored."""
+        while instances := self.directory.instances:
+            async with trio.open_nursery() as nursery:
+                for instance in instances:
+                    nursery.start_soon(_stop_for_good, instance)
+        for inbox in self.directory.parked_links:
+            inbox.link.close(1012, "")
+
+
+async def _stop_for_good(instance: Any) -> None:
+    await stop(instance, park=False)
+
+
+@asynccontextmanager
+async def run_runtime(
+    registry: Registry, storage: Storage, observer: Observer, limits: Limits
+) -> AsyncGenerator[Runtime]:
+    """Run a runtime while the body runs.
+
+    Its actors live in a task of their own that outer cancellation does not reach: leaving the
+    body, also by cancellation, stops them gracefully, within their grace.
+    """
+    shelter = Shelter()
+    async with open_service_nursery() as outer:
+
+        async def live(task_status: trio.TaskStatus[Runtime]) -> None:
+            with shelter:
+                async with trio.open_nursery() as nursery:
+                    runtime = Runtime(registry, nursery, storage, observer, limits=limits)
+                    nursery.start_soon(runtime.deadlines.watch)
+                    task_status.started(runtime)
+                    await shelter.wait_told()
+                    await runtime.aclose()
+                    nursery.cancel_scope.cancel()
+
+        runtime: Runtime = await outer.start(live)
+        try:
+            yield runtime
+        finally:
+            shelter.end_within(STOP_ROUNDS * runtime.limits.grace)

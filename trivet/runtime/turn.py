@@ -1,0 +1,122 @@
+"""Turns: who may change an actor's state right now.
+
+Rules this file keeps:
+
+1. A turn is *active* from the moment it holds its actor until it ends. ``self.conn`` and state
+   assignments are valid in tasks whose context names an active turn of that actor.
+2. A turn that waits for the end of a connection *lends* itself to that connection's hook. Hooks
+   borrow one at a time, in the order they asked; a borrowed turn may lend itself on.
+3. A turn has ended for its actor only when nobody borrows from it any more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any
+
+import trio
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.instance import Instance
+
+__all__ = ["Turn", "current_turn", "running_turn"]
+
+running_turn: ContextVar[Turn | None] = ContextVar("trivet.turn", default=None)
+"""The turn that the current task works for; it may have ended since."""
+
+
+def current_turn() -> Turn | None:
+    """Return the active turn of the current task, of whatever actor."""
+    turn = running_turn.get()
+    return turn if turn is not None and turn.active else None
+
+
+class Turn:
+    """One turn of an actor: waiting in its mailbox, active, or ended.
+
+    Attributes:
+        instance: Whose turn it is.
+        label: What it does, for logs and errors.
+        conn: The connection whose call it is, if any.
+        hook_of: The connection whose hook it runs, if any.
+        active: Whether it holds the actor now.
+        waits_for: The instances that tasks of this turn wait for.
+        lender: The turn it borrows from, if any.
+    """
+
+    __slots__ = (
+        "_task",
+        "active",
+        "borrower",
+        "borrowers",
+        "conn",
+        "hook_of",
+        "instance",
+        "label",
+        "lender",
+        "waits_for",
+    )
+
+    is_request = False
+    """Whether the mailbox may refuse it."""
+
+    def __init__(self, instance: Instance, label: str, hook_of: Connection | None = None) -> None:
+        self.instance = instance
+        self.label = label
+        self.hook_of = hook_of
+        self.conn: Connection | None = None
+        self.active = False
+        self.lender: Turn | None = None
+        self.borrower: Turn | None = None
+        self.borrowers: deque[Turn] | None = None
+        self.waits_for: list[Instance] | None = None
+        self._task: trio.lowlevel.Task | None = None
+
+    def grant(self) -> None:
+        """Become active and wake the task that waits for this."""
+        self.active = True
+        if self._task is not None:
+            task, self._task = self._task, None
+            trio.lowlevel.reschedule(task)
+
+    async def wait_granted(self) -> None:
+        """Wait until the turn is granted; a cancelled wait withdraws it."""
+        self._task = trio.lowlevel.current_task()
+
+        def abort(_: Any) -> trio.lowlevel.Abort:
+            self._task = None
+            self.instance.mailbox.withdraw(self)
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        await trio.lowlevel.wait_task_rescheduled(abort)
+
+    def lend(self, turn: Turn) -> None:
+        """Let a hook run inside this turn: at once, or after the hooks that asked before."""
+        turn.lender = self
+        if self.borrower is None:
+            self.borrower = turn
+            turn.grant()
+        else:
+            if self.borrowers is None:
+                self.borrowers = deque()
+            self.borrowers.append(turn)
+
+    def end_loan(self) -> None:
+        """Give a borrowed turn back: to the next hook that asked, else to the lender."""
+        lender = self.lender
+        assert lender is not None
+        lender.borrower = lender.borrowers.popleft() if lender.borrowers else None
+        if lender.borrower is not None:
+            lender.borrower.grant()
+
+    def chain(self) -> list[Turn]:
+        """Return this turn and every turn it borrows from, outwards."""
+        turns = [self]
+        while (lender := turns[-1].lender) is not None:
+            turns.append(lender)
+        return turns
+
+    def __repr__(self) -> str:
+        return f"<turn {self.label} of {self.instance.label}>"

@@ -1,0 +1,1 @@
+"""Stores: where actors live while they are not awake."""
