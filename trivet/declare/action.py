@@ -113,9 +113,7 @@ class SyncAction(ActionDeclaration, Generic[A_co, P, R_co]):
     @overload
     def __get__(self, instance: None, owner: type, /) -> Action[A_co, P, R_co]: ...
     @overload
-    def __get__(
-        self, instance: Actor[Any, Any, Any, Any], owner: type, /
-    ) -> Callable[P, R_co]: ...
+    def __get__(self, instance: Actor[Any, Any, Any, Any], owner: type, /) -> Callable[P, R_co]: ...
     def __get__(self, instance: object, owner: type, /) -> Any:
         return self.read(instance)
 

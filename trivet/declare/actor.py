@@ -191,9 +191,7 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         """
         return self._trivet_host.turn()
 
-    def start_soon(
-        self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts
-    ) -> None:
+    def start_soon(self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts) -> None:
         """Start a task without a turn; it is cancelled when the actor begins to stop."""
         self._trivet_host.start_soon(fn, *args)
 
@@ -201,9 +199,7 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         """End the turn's segment and return when it is stored."""
         await self._trivet_host.save()
 
-    def wait_until(
-        self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts
-    ) -> None:
+    def wait_until(self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts) -> None:
         """Start work that the end of the actor's grace waits for."""
         not_built("wait_until")
 

@@ -164,7 +164,7 @@ class Definition:
             ValidationError: If the params type needs some.
         """
         assert self.params is not None
-        if accepts_none(self.params.annotation):
+        if self.params.nullable:
             return None
         return self.params.load({})
 
@@ -262,7 +262,7 @@ class _Reader:
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
         if annotation is None or annotation is type(None):
             return None
-        return shape_of(annotation, place=place, where=f"{self.where}: {what}")
+        return shape_of(annotation, place=place, where=f"{self.where}: {what}", naming=self.naming)
 
     def default(self, annotation: Any, computed: bool, what: str) -> Callable[[], Any]:
         if annotation is None or computed:
@@ -336,7 +336,9 @@ class _Reader:
             timeout=timeout,
             readonly=options.readonly,
             looks_at_result=self.overrides("on_before_action_response"),
-            binder=Binder.of(declaration.function, where=where, namespace=self.namespace()),
+            binder=Binder.of(
+                declaration.function, where=where, namespace=self.namespace(), naming=self.naming
+            ),
         )
 
     def read_events(self) -> dict[Event[Any], EventBinding]:
@@ -344,7 +346,8 @@ class _Reader:
             not_built(f"queues ({cls.__name__}.{slot})")
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
-            shape = shape_of(event.payload, place=Place.WIRE, where=f"{self.where}.{slot}")
+            where = f"{self.where}.{slot}"
+            shape = shape_of(event.payload, place=Place.WIRE, where=where, naming=self.naming)
             name = self.wire_name(event.name, slot)
             overflow = event.overflow or self.options.overflow
             bindings[event] = EventBinding(name, event, shape, overflow)

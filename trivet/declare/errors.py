@@ -181,7 +181,9 @@ class ConnectionLost(Error):
 
     group, code = "connection", "lost"
 
-    def __init__(self, message: str = "The connection was lost", *, metadata: object = None) -> None:
+    def __init__(
+        self, message: str = "The connection was lost", *, metadata: object = None
+    ) -> None:
         super().__init__(message, metadata=metadata)
 
 

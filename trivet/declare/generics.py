@@ -29,9 +29,7 @@ def type_arguments(cls: type, generic: type) -> tuple[Any, ...]:
     return tuple(given[:count]) + (None,) * (count - len(given))
 
 
-def _search(
-    cls: type, generic: type, variables: Mapping[Any, Any]
-) -> tuple[Any, ...] | None:
+def _search(cls: type, generic: type, variables: Mapping[Any, Any]) -> tuple[Any, ...] | None:
     for written in cls.__dict__.get("__orig_bases__", cls.__bases__):
         origin = get_origin(written) or written
         arguments = tuple(_replace(argument, variables) for argument in get_args(written))

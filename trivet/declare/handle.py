@@ -95,9 +95,7 @@ class Handle(Generic[A_co]):
         self._target = target
         self._params = params
 
-    async def call(
-        self, action: Action[A_co, P, R], /, *args: P.args, **kwargs: P.kwargs
-    ) -> R:
+    async def call(self, action: Action[A_co, P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an action and return its result.
 
         Raises:

@@ -83,7 +83,7 @@ class Options:
     durability: Durability | None = None
     sleep_after: float | None = None
     grace: float | None = None
-    action_timeout: float = 60.0
+    action_timeout: float = attrs.field(default=60.0)
     concurrent: bool = False
     call_hooks: bool = True
     overflow: Overflow = "disconnect"

@@ -77,9 +77,7 @@ def _answer_inline(call: Call) -> Any:
     raise error_of(failure)
 
 
-def _in_turn(
-    turn: Call, function: Callable[..., Any], actor: Any, args: Any, kwargs: Any
-) -> Any:
+def _in_turn(turn: Call, function: Callable[..., Any], actor: Any, args: Any, kwargs: Any) -> Any:
     running_turn.set(turn)
     return function(actor, *args, **kwargs)
 
@@ -160,7 +158,7 @@ async def _preflight(conn: Connection, params: Any) -> None:
             conn.instance.reception.call_checked(conn)
             done.set()
 
-    conn.instance.nursery.start_soon(run)
+    conn.instance.nursery.start_soon(run, context=conn.instance.context.copy())
     try:
         with waiting_for(current_turn(), conn.instance):
             await done.wait()

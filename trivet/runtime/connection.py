@@ -39,7 +39,7 @@ KICKED = 1000
 STAY_AWAY = 4001
 REFUSED = 1011
 
-ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED})
+ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 
 
@@ -62,6 +62,7 @@ class Connection(Conn[Any]):
         phase: Where it stands in its life.
         subscriptions: The names of the events it hears.
         queued: How many of its calls wait or run.
+        abandoned: Whether its instance stopped before it was open.
         opened: Set when its opening task is over.
         ended: Set when nothing of it is left.
         scope: Cancels its opening.
@@ -71,6 +72,7 @@ class Connection(Conn[Any]):
         "_lenders",
         "_state",
         "_unsent",
+        "abandoned",
         "close_cause",
         "ended",
         "hibernates",
@@ -106,6 +108,7 @@ class Connection(Conn[Any]):
         self.phase = CONNECTION.start
         self.subscriptions: set[str] = set()
         self.queued = 0
+        self.abandoned = False
         self.scope: trio.CancelScope | None = None
         self.ended = trio.Event()
         self.opened = trio.Event()
@@ -248,7 +251,7 @@ class Connection(Conn[Any]):
     async def opening_done(self) -> bool:
         """Wait for the end of the opening; ``False`` if the instance stopped under it."""
         await self.opened.wait()
-        return not self.instance.stopping or self.phase is ConnectionState.OPEN
+        return not self.abandoned
 
     def close(self, cause: CloseCause, code: int, reason: str) -> None:
         """Begin to close: out of ``conns`` at once, the goodbye behind everything sent before."""
@@ -320,6 +323,9 @@ class Connection(Conn[Any]):
 
     def abandon(self) -> None:
         """End a connection whose opening the stopping instance cuts; its link stays."""
+        if self.opened.is_set() or self.phase is ConnectionState.OPEN:
+            return
+        self.abandoned = True
         if self.scope is not None:
             self.scope.cancel()
         if self.phase is ConnectionState.CONNECTING:

@@ -36,7 +36,9 @@ Drop = Callable[[ActionError], object]
 
 def not_saved() -> ActionError:
     """Make the error of whoever waited for a save that failed."""
-    return ActionError("The actor's state could not be saved", group="actor", code="state_not_saved")
+    return ActionError(
+        "The actor's state could not be saved", group="actor", code="state_not_saved"
+    )
 
 
 class Gate:
@@ -131,4 +133,3 @@ class Gate:
             if drop is not None:
                 drop(error)
         self._instance.crash("its state could not be saved")
-

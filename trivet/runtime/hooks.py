@@ -59,7 +59,6 @@ async def check(conn: Connection, params: Any) -> None:
     instance = conn.instance
     definition, actor = instance.definition, instance.actor
     running_turn.set(None)
-    running_request.set(conn.request)
     if "on_before_connect" in definition.hooks:
         await _within_limit(conn, "on_before_connect", actor.on_before_connect(params))
     if "create_conn_state" in definition.hooks:
@@ -68,6 +67,7 @@ async def check(conn: Connection, params: Any) -> None:
         conn.set_state(definition.conn_state.copy(made))
     else:
         conn.set_state(definition.default_conn_state())
+    await trio.lowlevel.checkpoint_if_cancelled()  # a client that left meanwhile stays invisible
     conn.step(ConnectionEvent.ADMIT)
     instance.conns.add(conn)
 
@@ -86,7 +86,6 @@ async def _connect(conn: Connection) -> None:
 
 
 async def _on_connect(conn: Connection) -> None:
-    running_request.set(conn.request)
     await _within_limit(conn, "on_connect", conn.instance.actor.on_connect(conn))
 
 
@@ -148,7 +147,10 @@ async def leave_call(conn: Connection) -> None:
 
 async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
     seconds = conn.instance.limits.hook_time
-    with trio.move_on_after(seconds) as scope:
-        return await running
-    assert scope.cancelled_caught
+    token = running_request.set(conn.request)
+    try:
+        with trio.move_on_after(seconds):
+            return await running
+    finally:
+        running_request.reset(token)
     raise late(hook, seconds)

@@ -143,6 +143,10 @@ class Inbox:
         else:
             self.pump()
 
+    def __len__(self) -> int:
+        """How many messages wait."""
+        return len(self._waiting)
+
     @property
     def needs_instance(self) -> bool:
         """Whether a parked link has something for an instance to do."""
@@ -154,7 +158,9 @@ class Inbox:
 
     def _handle(self, message: Any, size: int) -> bool:
         connection = self.connection
-        return connection is not None and connection.instance.reception.handle(connection, message, size)
+        return connection is not None and connection.instance.reception.handle(
+            connection, message, size
+        )
 
     async def _open(self) -> None:
         with trio.move_on_after(self._limits.opening_time) as self._opening:

@@ -25,7 +25,6 @@ from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
 from trivet.runtime.background import Background
 from trivet.runtime.call import Call
-from trivet.runtime.connection import Connection
 from trivet.runtime.conns import Connections
 from trivet.runtime.gate import Gate
 from trivet.runtime.mailbox import Mailbox, overloaded
@@ -226,10 +225,9 @@ class Instance:
 
     def call_ended(self, call: Call) -> None:
         """End a call's turn, and what it alone kept alive."""
-        conn = call.conn
+        if call.conn is not None:
+            self.reception.call_ended(call.conn)
         self.mailbox.end(call)
-        if conn is not None:
-            self.reception.call_ended(conn)
 
     # What ``self`` offers
 
@@ -282,7 +280,3 @@ class Instance:
     async def save(self) -> None:
         """End the segment and wait until it is stored."""
         await self.gate.settle()
-
-    def knows(self, conn: Connection) -> bool:
-        """Whether a connection belongs to it."""
-        return conn.instance is self

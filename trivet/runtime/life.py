@@ -175,7 +175,7 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
             conn.abandon()
     with bounded_cleanup(grace) as scope:
         await _take_last_turn(instance)
-    if scope.cancelled_caught or grace <= 0:
+    if scope.cancelled_caught:
         logger.warning("%s: its turn was cut at the end of the grace", instance.label)
         instance.worker.cut(late=False)
         with bounded_cleanup(limits.hook_time):
@@ -186,7 +186,7 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
                 instance.reception.park(conn)
             else:
                 conn.close("stop", GOING_AWAY, "")
-    with bounded_cleanup(limits.close_time + limits.hook_time):
+    with bounded_cleanup(max(grace, limits.close_time + limits.hook_time)):
         for conn in instance.reception.connections:
             await conn.ended.wait()
     with bounded_cleanup(max(grace, limits.hook_time)):

@@ -73,7 +73,8 @@ class Reception:
     def admit(self, inbox: Inbox) -> Connection:
         """Begin to open a connection."""
         conn = self._new(inbox)
-        self._instance.nursery.start_soon(open_connection, conn, inbox.params)
+        context = self._instance.context.copy()
+        self._instance.nursery.start_soon(open_connection, conn, inbox.params, context=context)
         return conn
 
     def restore(self, inbox: Inbox) -> None:
@@ -220,7 +221,10 @@ class Reception:
         self.opening_ended(conn)
 
     def call_ended(self, conn: Connection) -> None:
-        """Take note that a call of a connection has ended."""
+        """Take note that a call of a connection is about to end its turn.
+
+        The turn still holds the actor, so what the inbox hands over now queues behind it.
+        """
         if conn.kind == "call":
             if conn.phase is ConnectionState.OPEN and not self._instance.definition.runs_call_hooks:
                 conn.close_cause = "client"

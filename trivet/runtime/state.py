@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["NO_STATE", "NoState", "State"]
 
+
 class State:
     """The state of one actor instance.
 

@@ -128,7 +128,5 @@ class Worker:
                 instance.arm(call.ends)
             value = await method.function(instance.actor, *call.args, **call.kwargs)
         if method.looks_at_result:
-            value = await instance.actor.on_before_action_response(
-                method.token, call.args, value
-            )
+            value = await instance.actor.on_before_action_response(method.token, call.args, value)
         return value

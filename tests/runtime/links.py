@@ -1,0 +1,135 @@
+"""A link for tests: what the actor says is kept as tuples, and the test plays the client."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import trio
+
+from trivet.declare.actor import Actor
+from trivet.declare.definition import EventBinding
+from trivet.declare.event import Overflow
+from trivet.declare.handle import Address
+from trivet.declare.interfaces import CloseCause
+from trivet.declare.registry import definition_of
+from trivet.declare.request import Request
+from trivet.declare.values import Shape
+from trivet.protocol.faults import Fault
+from trivet.protocol.messages import ActionRequest, SubscriptionRequest
+from trivet.runtime.inbox import Inbox
+from trivet.runtime.runtime import Runtime
+
+Frame = tuple[Any, ...]
+
+
+class TupleEncoder:
+    """Encodes into tuples that a test can compare."""
+
+    def init(self, actor_id: str, connection_id: str) -> Frame:
+        return ("init", connection_id)
+
+    def reply(self, call_id: int, shape: Shape[Any], value: Any) -> Frame:
+        return ("reply", call_id, shape.dump(value))
+
+    def event(self, binding: EventBinding, payload: Any) -> Frame:
+        return ("event", binding.name, binding.shape.dump(payload))
+
+    def failure(self, call_id: int | None, fault: Fault) -> Frame:
+        return ("failure", call_id, fault.reason)
+
+
+ENCODER = TupleEncoder()
+
+
+class PlayedLink:
+    """A client played by the test.
+
+    ``polite`` links close as soon as they are asked to; others wait for ``vanish``.
+    """
+
+    def __init__(self, runtime: Runtime, *, polite: bool = True) -> None:
+        self.encoder = ENCODER
+        self.runtime = runtime
+        self.frames: list[Frame] = []
+        self.closing: tuple[int, str] | None = None
+        self.gone = False
+        self.polite = polite
+        self.inbox: Inbox | None = None
+        self._news = trio.Event()
+        self._calls = 0
+
+    def connect(
+        self, actor: type[Actor[Any, Any, Any, Any]], *key: str, params: Any = None
+    ) -> None:
+        self.inbox = self.runtime.attach(
+            self,
+            definition_of(actor),
+            Address(key=key, create=True),
+            params=params,
+            request=Request(),
+        )
+
+    # What the runtime does with it
+
+    def push(
+        self, frame: Frame, *, event: str | None = None, overflow: Overflow = "disconnect"
+    ) -> bool:
+        if self.gone or self.closing is not None:
+            return False
+        self.frames.append(frame)
+        self._tell()
+        return True
+
+    def close(self, code: int, reason: str) -> None:
+        if self.closing is None and not self.gone:
+            self.closing = code, reason
+            self._tell()
+            if self.polite:
+                self.runtime.nursery.start_soon(self._leave)
+
+    def abort(self) -> None:
+        if not self.gone:
+            self.runtime.nursery.start_soon(self._leave)
+
+    async def _leave(self) -> None:
+        self.vanish("server")
+
+    # What the client does
+
+    def vanish(self, cause: CloseCause = "network") -> None:
+        if not self.gone:
+            self.gone = True
+            self._tell()
+            assert self.inbox is not None
+            self.inbox.lost(cause)
+
+    def call(self, name: str, *args: Any) -> int:
+        assert self.inbox is not None
+        self._calls += 1
+        if not self.gone:
+            self.inbox.receive(ActionRequest(self._calls, name, list(args)), 10)
+        return self._calls
+
+    def subscribe(self, name: str, *, on: bool = True) -> None:
+        assert self.inbox is not None
+        self.inbox.receive(SubscriptionRequest(name, on), 10)
+
+    async def gets(self, *frame: Any) -> Frame:
+        """Wait for a frame that begins like this."""
+        while True:
+            for got in self.frames:
+                if got[: len(frame)] == frame:
+                    return got
+            if self.gone:
+                raise AssertionError(f"the link closed without {frame}: {self.frames}")
+            self._news = trio.Event()
+            await self._news.wait()
+
+    async def closed(self) -> tuple[int, str] | None:
+        """Wait until the link is gone and tell how it was asked to close."""
+        assert self.inbox is not None
+        await self.inbox.closed.wait()
+        return self.closing
+
+    def _tell(self) -> None:
+        self._news.set()

@@ -1,0 +1,1 @@
+"""Telemetry: what a runtime says of itself."""
