@@ -109,7 +109,7 @@ class Worker(trivet.Actor[Stats], name="worker"):
                 status = await fetch(delivery.body.url)
                 async with self.turn():
                     self.state.done += 1
-                await delivery.complete(Result(status))
+                delivery.complete(Result(status))
 
     @trivet.action(readonly=True)
     def stats(self) -> Stats:
