@@ -217,7 +217,8 @@ def action(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
     settings = ActionOptions(**options)
 
     def declare(function: Callable[..., Any]) -> ActionDeclaration:
-        kind = AsyncAction if inspect.iscoroutinefunction(function) else SyncAction
-        return kind(function, settings)
+        if inspect.iscoroutinefunction(function):
+            return AsyncAction[Any, ..., Any](function, settings)
+        return SyncAction[Any, ..., Any](function, settings)
 
     return declare if fn is None else declare(fn)

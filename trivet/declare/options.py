@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import Any, Literal
 
 import attrs
@@ -83,14 +82,9 @@ class Options:
     durability: Durability | None = None
     sleep_after: float | None = None
     grace: float | None = None
-    action_timeout: float = attrs.field(default=60.0)
+    action_timeout: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
     concurrent: bool = False
     call_hooks: bool = True
     overflow: Overflow = "disconnect"
     hibernate_websockets: Any = False
     limits: Limits = attrs.Factory(Limits)
-
-    @action_timeout.validator
-    def _positive(self, _: object, value: float) -> None:
-        if not 0 < value <= math.inf:
-            raise ValueError("action_timeout must be a positive number of seconds")

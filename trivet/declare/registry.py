@@ -61,7 +61,7 @@ class Registry:
     def __iter__(self) -> Iterator[Definition]:
         return iter(self._definitions.values())
 
-    def __contains__(self, actor: object) -> bool:
+    def __contains__(self, actor: Any) -> bool:
         return any(definition.actor is actor for definition in self)
 
     def find(self, actor: type[Any]) -> Definition:
@@ -78,7 +78,7 @@ class Registry:
         return known
 
 
-def definition_of(actor: type[Any], naming: Naming | None = None) -> Definition:
+def definition_of(actor: Any, naming: Naming | None = None) -> Definition:
     """Return the definition of an actor class.
 
     Raises:

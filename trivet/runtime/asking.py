@@ -70,7 +70,7 @@ def _answer_inline(call: Call) -> Any:
             _in_turn, call, method.function, instance.actor, call.args, call.kwargs
         )
         return method.binder.result.copy(value)
-    except Exception as error:  # noqa: BLE001  # the actor's firewall: the caller gets it
+    except Exception as error:  # the actor's firewall: the caller gets it
         failure = fault_of(error, where=call.where)
     finally:
         instance.call_ended(call)
@@ -90,7 +90,7 @@ def run_inline(call: Submission) -> None:
         value = instance.context.run(
             _in_turn, call, method.function, instance.actor, call.args, call.kwargs
         )
-    except Exception as error:  # noqa: BLE001  # the actor's firewall: the client gets it
+    except Exception as error:  # the actor's firewall: the client gets it
         call.failed(error)
     else:
         call.result(value)
@@ -152,7 +152,7 @@ async def _preflight(conn: Connection, params: Any) -> None:
         try:
             with conn.scope:
                 await check(conn, params)
-        except Exception as error:  # noqa: BLE001  # the connection's firewall: the caller gets it
+        except Exception as error:  # the connection's firewall: the caller gets it
             failure.append(error_of(fault_of(error, where=f"{conn.label} was refused")))
         finally:
             conn.instance.reception.call_checked(conn)

@@ -68,7 +68,7 @@ class Background:
                 scope.cancel()
             try:
                 await fn(*args)
-            except Exception:  # noqa: BLE001  # the actor's firewall
+            except Exception:  # the actor's firewall
                 failed(getattr(fn, "__name__", repr(fn)))
             finally:
                 self._scopes.discard(scope)

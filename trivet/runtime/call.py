@@ -138,6 +138,7 @@ class Ask(Call):
         return await trio.lowlevel.wait_task_rescheduled(abort)
 
     def result(self, value: Any) -> None:
+        """Wake the waiter with a copy of the result."""
         try:
             copied = self.method.binder.result.copy(value)
         except Error as error:
@@ -146,9 +147,11 @@ class Ask(Call):
         self._emit(outcome.Value(copied))
 
     def failed(self, error: BaseException) -> None:
+        """Wake the waiter with a fresh exception."""
         self._emit(outcome.Error(error_of(fault_of(error, where=self.where))))
 
     def moved(self) -> None:
+        """Let the waiter ask the next instance."""
         self._deliver(outcome.Error(InstanceMoved()))
 
     def _emit(self, result: outcome.Outcome[Any]) -> None:
@@ -188,11 +191,13 @@ class Submission(Call):
         self.size = 0
 
     def result(self, value: Any) -> None:
+        """Reply over the connection."""
         conn = self.conn
         assert conn is not None
         conn.reply(self.call_id, self.method, value)
 
     def failed(self, error: BaseException) -> None:
+        """Report the failure over the connection."""
         self.refused(fault_of(error, where=self.where))
 
     def refused(self, fault: Fault) -> None:
@@ -202,6 +207,7 @@ class Submission(Call):
         conn.reply_failure(self.call_id, fault)
 
     def moved(self) -> None:
+        """Put the message back into the inbox."""
         conn = self.conn
         assert conn is not None
         conn.give_back(self.message, self.size)

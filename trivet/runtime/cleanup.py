@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Self
 
 import trio
 
@@ -29,7 +30,7 @@ class Shelter:
         self._scope = trio.CancelScope(shield=True)
         self._told = trio.Event()
 
-    def __enter__(self) -> Shelter:
+    def __enter__(self) -> Self:
         self._scope.__enter__()
         return self
 

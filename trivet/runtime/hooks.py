@@ -47,7 +47,7 @@ async def open_connection(conn: Connection, params: Any) -> None:
         try:
             await check(conn, params)
             await _connect(conn)
-        except Exception as error:  # noqa: BLE001  # the connection's firewall
+        except Exception as error:  # the connection's firewall
             if not conn.scope.cancel_called:
                 conn.refuse(error, "was refused")
     conn.instance.reception.opening_ended(conn)

@@ -70,7 +70,7 @@ async def start(instance: Instance, address: Address) -> None:
     token = running_turn.set(turn)
     try:
         await _run_start(instance, address)
-    except Exception as error:  # noqa: BLE001  # the actor's firewall: whoever needs it is told
+    except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(error, where=f"the start of {instance.label}")
         instance.step(ActorEvent.START_FAILED)
         instance.runtime.directory.remove(instance)

@@ -161,7 +161,7 @@ class Reception:
             return
         try:
             allowed = self._may_subscribe(conn, name)
-        except Exception as error:  # noqa: BLE001  # the connection's firewall
+        except Exception as error:  # the connection's firewall
             fault = fault_of(error, where=f"{self._instance.label}.can_subscribe")
         else:
             if allowed:

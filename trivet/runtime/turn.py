@@ -113,7 +113,7 @@ class Turn:
 
     def chain(self) -> list[Turn]:
         """Return this turn and every turn it borrows from, outwards."""
-        turns = [self]
+        turns: list[Turn] = [self]
         while (lender := turns[-1].lender) is not None:
             turns.append(lender)
         return turns

@@ -110,7 +110,7 @@ class Worker:
             if call.conn is not None and call.conn.kind == "call":
                 await enter_call(call.conn)
             value = await self._invoke(call)
-        except Exception as error:  # noqa: BLE001  # the actor's firewall: the caller gets it
+        except Exception as error:  # the actor's firewall: the caller gets it
             call.failed(error)
         except BaseException:
             call.failed(call.cut_error())
