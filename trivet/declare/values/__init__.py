@@ -1,0 +1,14 @@
+"""Values: how what an application declares is checked, copied, sent and stored.
+
+The way of a type: ``annotations`` reads it into a tree of ``nodes`` or refuses it (``unions``,
+``classes``, ``refusal``); ``copying`` generates a function from the tree, and ``faults`` explains
+what that refused; ``structure`` (``leaves``, ``containers``, ``choices``) loads it from the wire,
+``unstructure`` brings it there, and ``stored`` into the store. ``shape`` puts them together.
+"""
+
+from trivet.declare.values.annotations import Place
+from trivet.declare.values.refusal import UnsupportedTypeError
+from trivet.declare.values.shape import Shape, shape_of
+from trivet.declare.values.undefined import UNDEFINED, Undefined
+
+__all__ = ["UNDEFINED", "Place", "Shape", "Undefined", "UnsupportedTypeError", "shape_of"]
