@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import TracebackType
 from typing import Self
 
 import trio
@@ -34,8 +35,13 @@ class Shelter:
         self._scope.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> bool | None:
-        return self._scope.__exit__(*error)  # type: ignore[arg-type]  # what Python passes
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool | None:
+        return self._scope.__exit__(kind, error, traceback)
 
     def end_within(self, seconds: float) -> None:
         """Tell the service to end, and cut it when ``seconds`` are over."""
