@@ -65,7 +65,13 @@ HOOKS = (
 
 @attrs.frozen(eq=False)
 class Method:
-    """An action as one actor class answers it."""
+    """An action as one actor class answers it.
+
+    Attributes:
+        may_run_inline: Whether the whole turn is synchronous, so that whoever delivers the call
+            may run it.
+        copy_result: Checks and copies a result.
+    """
 
     name: str
     slot: str
@@ -76,11 +82,16 @@ class Method:
     readonly: bool
     looks_at_result: bool
     binder: Binder
+    may_run_inline: bool = attrs.field(init=False)
+    copy_result: Callable[[object], Any] = attrs.field(init=False)
 
-    @property
-    def may_run_inline(self) -> bool:
-        """Whether the whole turn is synchronous, so that whoever delivers the call may run it."""
+    @may_run_inline.default
+    def _is_synchronous(self) -> bool:
         return not self.is_async and not self.looks_at_result
+
+    @copy_result.default
+    def _result_copier(self) -> Callable[[object], Any]:
+        return self.binder.result.copy
 
 
 @attrs.frozen(eq=False)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import ClassVar
 
 __all__ = [
+    "RUNTIME_GROUPS",
     "ActionError",
     "AlreadyInTurnError",
     "AtomicTurnError",
@@ -21,7 +22,6 @@ __all__ = [
     "Forbidden",
     "NoConnectionError",
     "NotInTurnError",
-    "RUNTIME_GROUPS",
     "StateNotEnabled",
     "SubscriptionOverflow",
     "UserError",

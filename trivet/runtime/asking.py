@@ -7,7 +7,6 @@ actor's worker, where a caller that leaves cuts nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -15,10 +14,10 @@ import trio
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
-from trivet.runtime.call import Ask, Call, InstanceMoved, Submission
+from trivet.runtime.call import Ask, InstanceMoved, Submission
 from trivet.runtime.connection import STANDING
 from trivet.runtime.hooks import check
-from trivet.runtime.turn import current_turn, running_turn
+from trivet.runtime.turn import current_turn
 from trivet.runtime.waits import waiting_for
 
 if TYPE_CHECKING:
@@ -26,9 +25,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["ask", "ask_connected", "run_inline"]
-
-INLINE_CALLS_PER_CHECKPOINT = 64
+__all__ = ["answer_inline", "ask", "ask_connected", "run_inline"]
 
 
 async def ask(
@@ -47,48 +44,46 @@ async def ask(
         InstanceMoved: If the instance stopped before the call began.
     """
     await trio.lowlevel.checkpoint_if_cancelled()
-    if method.may_run_inline and instance.mailbox.holder is None:
-        call = Call(instance, method, args, kwargs)
-        value = _answer_inline(call)
-        gate = instance.gate
-        if not gate.is_open:
-            await gate.settle()
-        runtime = instance.runtime
-        runtime.inline_calls += 1
-        if not runtime.inline_calls % INLINE_CALLS_PER_CHECKPOINT:
-            await trio.lowlevel.checkpoint()
-        return value
-    return await _queue(Ask(instance, method, args, kwargs))
+    if not method.may_run_inline or instance.mailbox.holder is not None:
+        return await _queue(Ask(instance, method, args, kwargs))
+    value = answer_inline(instance, method, args, kwargs)
+    if instance.holds_effects and not instance.gate.is_open:
+        await instance.gate.settle()
+    if instance.runtime.checkpoint_is_due():
+        await trio.lowlevel.checkpoint()
+    return value
 
 
-def _answer_inline(call: Call) -> Any:
-    """Run a synchronous call now; a failure is raised as a fresh exception."""
-    instance, method = call.instance, call.method
-    instance.mailbox.enter(call)
+def answer_inline(
+    instance: Instance, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+) -> Any:
+    """Run a synchronous action of an idle actor now; a failure is raised as a fresh exception."""
+    mailbox = instance.mailbox
+    turn = mailbox.holder = instance.runtime.inline_turn
     try:
-        value = instance.context.run(
-            _in_turn, call, method.function, instance.actor, call.args, call.kwargs
-        )
-        return method.binder.result.copy(value)
+        if kwargs is None:
+            value = instance.context.run(method.function, instance.actor, *args)
+        else:
+            value = instance.context.run(method.function, instance.actor, *args, **kwargs)
+        return method.copy_result(value)
     except Exception as error:  # the actor's firewall: the caller gets it
-        failure = fault_of(error, where=call.where)
+        failure = fault_of(error, where=f"{instance.label}.{method.name}")
     finally:
-        instance.call_ended(call)
+        if turn.conn is not None:
+            conn, turn.conn = turn.conn, None
+            instance.reception.call_ended(conn)
+        mailbox.leave()
     raise error_of(failure)
-
-
-def _in_turn(turn: Call, function: Callable[..., Any], actor: Any, args: Any, kwargs: Any) -> Any:
-    running_turn.set(turn)
-    return function(actor, *args, **kwargs)
 
 
 def run_inline(call: Submission) -> None:
     """Run a synchronous call of a link now, on its reader's task."""
-    instance, method = call.instance, call.method
+    instance = call.instance
     instance.mailbox.enter(call)
+    call.is_inline = True
     try:
         value = instance.context.run(
-            _in_turn, call, method.function, instance.actor, call.args, call.kwargs
+            call.method.function, instance.actor, *call.args, **call.kwargs
         )
     except Exception as error:  # the actor's firewall: the client gets it
         call.failed(error)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["Ask", "Call", "InstanceMoved", "Submission", "current_deadline"]
+__all__ = ["Ask", "Call", "InlineTurn", "InstanceMoved", "Submission", "current_deadline"]
 
 
 class InstanceMoved(Exception):
@@ -57,9 +57,12 @@ class Call(Turn):
         begun: Whether it ever held its actor.
     """
 
-    __slots__ = ("args", "begun", "deadline", "ends", "kwargs", "late", "method")
-
     is_request = True
+
+    deadline = math.inf
+    ends = math.inf
+    late = False
+    begun = False
 
     def __init__(
         self,
@@ -73,18 +76,6 @@ class Call(Turn):
         self.method = method
         self.args = args
         self.kwargs = kwargs or {}
-        self.hook_of = None
-        self.conn = None
-        self.active = False
-        self.lender = None
-        self.borrower = None
-        self.borrowers = None
-        self.waits_for = None
-        self._task = None
-        self.deadline = math.inf
-        self.ends = math.inf
-        self.late = False
-        self.begun = False
 
     def grant(self) -> None:
         """Let the actor's worker run it."""
@@ -113,10 +104,24 @@ class Call(Turn):
         raise NotImplementedError
 
 
+class InlineTurn(Turn):
+    """The turn of synchronous calls while they run on the task of whoever delivered them.
+
+    One serves a whole runtime: nothing else runs beside it, and nobody can keep it.
+    """
+
+    is_request = True
+    is_inline = True
+    active = True
+
+    def __init__(self) -> None:
+        self.conn = None
+
+
 class Ask(Call):
     """A call that a task of this process waits for."""
 
-    __slots__ = ("_waiter",)
+    _waiter: trio.lowlevel.Task | None = None
 
     async def wait(self) -> Any:
         """Wait for the result in the current task.
@@ -128,7 +133,7 @@ class Ask(Call):
             InstanceMoved: If the next instance has to serve it.
             Error: What the action reported, as a fresh exception.
         """
-        self._waiter: trio.lowlevel.Task | None = trio.lowlevel.current_task()
+        self._waiter = trio.lowlevel.current_task()
 
         def abort(_: Any) -> trio.lowlevel.Abort:
             self._waiter = None
@@ -173,8 +178,6 @@ class Ask(Call):
 
 class Submission(Call):
     """A call that came over a connection's link; nobody waits in a task."""
-
-    __slots__ = ("call_id", "message", "size")
 
     def __init__(
         self,

@@ -32,7 +32,7 @@ from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
-from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.turn import Turn, turn_of
 from trivet.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -57,6 +57,7 @@ class Instance:
         context: The actor's own context, in which its actions run.
         armed_at: When ``deadlines`` looks at it next.
         failure: Why its start failed.
+        holds_effects: Whether what it says waits for a save.
         changed: Set at the end of its start and replaced; set again at the end of its life.
     """
 
@@ -74,6 +75,7 @@ class Instance:
         "context",
         "definition",
         "failure",
+        "holds_effects",
         "key",
         "limits",
         "mailbox",
@@ -96,6 +98,7 @@ class Instance:
         self.context: contextvars.Context = runtime.context.copy()
         self.armed_at = math.inf
         self.failure: Fault | None = None
+        self.holds_effects = runtime.storage.durable
         self.changed: trio.Event | None = None
         self._nursery: ActorNursery | None = None
         self._worker: Worker | None = None
@@ -244,12 +247,10 @@ class Instance:
     @property
     def conn(self) -> Conn[Any]:
         """The connection whose call is running."""
-        turn = running_turn.get()
-        if turn is None or not turn.active or turn.instance is not self:
+        turn = turn_of(self)
+        if turn is None or (turn.conn is None and not turn.is_request):
             raise NoConnectionError
         if turn.conn is None:
-            if not turn.is_request:
-                raise NoConnectionError
             turn.conn = self.reception.connect_call()
         return turn.conn
 

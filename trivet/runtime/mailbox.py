@@ -51,6 +51,13 @@ class Mailbox:
         self.holder = turn
         turn.active = True
 
+    def leave(self) -> None:
+        """End an inline turn, which borrows and lends nothing."""
+        if self._queue:
+            self._advance()
+        else:
+            self.holder = None
+
     def put(self, turn: Turn) -> None:
         """Queue a turn; it is granted at once if the mailbox is free.
 

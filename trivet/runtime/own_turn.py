@@ -7,7 +7,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import AlreadyInTurnError
-from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.turn import Turn, running_turn, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -24,8 +24,7 @@ class OwnTurn:
         self._token: Token[Turn | None] | None = None
 
     async def __aenter__(self) -> None:
-        current = running_turn.get()
-        if current is not None and current.active and current.instance is self._instance:
+        if turn_of(self._instance) is not None:
             raise AlreadyInTurnError
         await self._instance.mailbox.take(self._turn)
         self._token = running_turn.set(self._turn)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import itertools
 import secrets
 import time
 from collections.abc import AsyncGenerator
@@ -17,6 +18,7 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request
 from trivet.ports import Link, Observer, Randomness, Storage, WallClock
+from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.deadlines import Deadlines
 from trivet.runtime.directory import Directory
@@ -28,6 +30,9 @@ if TYPE_CHECKING:
     from trivet.declare.handle import Client
 
 __all__ = ["Runtime", "run_runtime"]
+
+INLINE_CALLS = 64
+"""After so many inline calls in a row a caller lets other tasks run: else a loop starves them."""
 
 STOP_ROUNDS = 4
 """How many graces a stop may take at most: an actor may start others while it stops."""
@@ -41,6 +46,7 @@ class Runtime:
         client: The client for calls within this process.
         storage: Where actors live while they are not awake.
         nursery: The parent of every actor.
+        checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
 
     client: Client
@@ -66,7 +72,8 @@ class Runtime:
         self.directory = Directory(self)
         self.deadlines = Deadlines()
         self.context: contextvars.Context = contextvars.copy_context()
-        self.inline_calls = 0
+        self.inline_turn = InlineTurn()
+        self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
         self._limits: dict[Definition, Limits] = {}
 
     def limits_of(self, definition: Definition) -> Limits:

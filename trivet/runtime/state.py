@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
 from trivet.declare.values import Shape
-from trivet.runtime.turn import running_turn
+from trivet.runtime.turn import turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -48,8 +48,8 @@ class State:
         Raises:
             NotInTurnError: Outside the actor's turns.
         """
-        turn = running_turn.get()
-        if turn is None or not turn.active or turn.instance is not self._instance:
+        holder = self._instance.mailbox.holder
+        if holder is None or not (holder.is_inline or turn_of(self._instance) is not None):
             raise NotInTurnError
         self.touched = True
         self.value = value

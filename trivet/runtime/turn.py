@@ -3,7 +3,8 @@
 Rules this file keeps:
 
 1. A turn is *active* from the moment it holds its actor until it ends. ``self.conn`` and state
-   assignments are valid in tasks whose context names an active turn of that actor.
+   assignments are valid in tasks whose context names an active turn of that actor; while an
+   *inline* turn holds it, no other code can run, and the context is not asked.
 2. A turn that waits for the end of a connection *lends* itself to that connection's hook. Hooks
    borrow one at a time, in the order they asked; a borrowed turn may lend itself on.
 3. A turn has ended for its actor only when nobody borrows from it any more.
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["Turn", "current_turn", "running_turn"]
+__all__ = ["Turn", "current_turn", "running_turn", "turn_of"]
 
 running_turn: ContextVar[Turn | None] = ContextVar("trivet.turn", default=None)
 """The turn that the current task works for; it may have ended since."""
@@ -31,6 +32,16 @@ def current_turn() -> Turn | None:
     """Return the active turn of the current task, of whatever actor."""
     turn = running_turn.get()
     return turn if turn is not None and turn.active else None
+
+
+def turn_of(instance: Instance) -> Turn | None:
+    """Return the active turn of an actor for which the current code works."""
+    turn = instance.mailbox.holder
+    if turn is not None and not turn.is_inline:
+        turn = running_turn.get()
+        if turn is not None and not (turn.active and turn.instance is instance):
+            return None
+    return turn
 
 
 class Turn:
@@ -46,33 +57,26 @@ class Turn:
         lender: The turn it borrows from, if any.
     """
 
-    __slots__ = (
-        "_task",
-        "active",
-        "borrower",
-        "borrowers",
-        "conn",
-        "hook_of",
-        "instance",
-        "label",
-        "lender",
-        "waits_for",
-    )
-
     is_request = False
     """Whether the mailbox may refuse it."""
+
+    is_inline = False
+    """Whether it runs without suspending, so that all code that runs now belongs to it."""
+
+    # A turn is made for every call: what few of them need is set on those only.
+    conn: Connection | None = None
+    hook_of: Connection | None = None
+    active = False
+    waits_for: list[Instance] | None = None
+    lender: Turn | None = None
+    borrower: Turn | None = None
+    borrowers: deque[Turn] | None = None
+    _task: trio.lowlevel.Task | None = None
 
     def __init__(self, instance: Instance, label: str, hook_of: Connection | None = None) -> None:
         self.instance = instance
         self.label = label
         self.hook_of = hook_of
-        self.conn: Connection | None = None
-        self.active = False
-        self.lender: Turn | None = None
-        self.borrower: Turn | None = None
-        self.borrowers: deque[Turn] | None = None
-        self.waits_for: list[Instance] | None = None
-        self._task: trio.lowlevel.Task | None = None
 
     def grant(self) -> None:
         """Become active and wake the task that waits for this."""
