@@ -1,0 +1,144 @@
+"""Actors of this process: calls go straight to the instance, with values checked and copied."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+
+from trivet.client.connection import fresh_params, open_connection
+from trivet.client.local_session import LocalDialer
+from trivet.client.values import LocalValues
+from trivet.declare.action import Action
+from trivet.declare.definition import Definition, Method
+from trivet.declare.errors import CallCycleError, Error
+from trivet.declare.handle import Address, LiveTarget
+from trivet.declare.keys import check_key
+from trivet.declare.request import Request
+from trivet.lifecycle.actor import ActorState
+from trivet.runtime.asking import ask, ask_connected
+from trivet.runtime.call import InstanceMoved
+from trivet.runtime.instance import Instance
+from trivet.runtime.reception import not_found
+from trivet.runtime.runtime import Runtime
+from trivet.runtime.turn import current_turn
+
+__all__ = ["LocalTarget", "LocalTransport"]
+
+
+class LocalTransport:
+    """Reaches the actors of one runtime.
+
+    Args:
+        runtime: The runtime.
+    """
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    def target(self, actor: type[Any], address: Address, /) -> LocalTarget:
+        """Address an actor.
+
+        Raises:
+            TypeError: If the class is no actor.
+            LookupError: If the registry does not have it.
+            ValueError: If the key breaks a limit.
+        """
+        definition = self._runtime.registry.find(actor)
+        check_key(address.key)
+        return LocalTarget(self._runtime, definition, address)
+
+    async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor and return its id."""
+        definition = self._runtime.registry.find(actor)
+        return await self._runtime.create(definition, check_key(key), input)
+
+
+class LocalTarget:
+    """One addressed actor of this process."""
+
+    __slots__ = ("_address", "_definition", "_instance", "_runtime")
+
+    def __init__(self, runtime: Runtime, definition: Definition, address: Address) -> None:
+        self._runtime = runtime
+        self._definition = definition
+        self._address = address
+        self._instance: Instance | None = None
+
+    async def call(
+        self,
+        action: Action[Any, ..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        params: object,
+        /,
+    ) -> Any:
+        """Call an action."""
+        method = self._definition.method(action)
+        bound, named = method.binder.bind(*args, **kwargs)
+        return await self._ask(method, bound, named, params)
+
+    async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
+        """Call an action by its name on the wire, with wire values."""
+        method = self._definition.methods_by_name.get(name)
+        if method is None:
+            raise not_found(name)
+        bound, named = method.binder.load(list(args))
+        return method.binder.result.to_wire(await self._ask(method, bound, named, params))
+
+    async def resolve(self) -> str:
+        """Return the actor's id."""
+        return (await self._awake()).actor_id
+
+    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
+        """Open a connection."""
+        return self._connect(params)
+
+    @asynccontextmanager
+    async def _connect(self, params: object) -> AsyncGenerator[LiveTarget]:
+        if current_turn() is not None:
+            await self._wait_awake()
+        dialer = LocalDialer(self._runtime, LocalValues(self._definition), self._address)
+        async with open_connection(dialer, self, params) as live:
+            yield live
+
+    async def _ask(
+        self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None, params: object
+    ) -> Any:
+        if self._definition.runs_call_hooks:
+            return await self._ask_connected(method, args, kwargs, params)
+        while True:
+            instance = self._instance
+            if instance is None or instance.phase is not ActorState.AWAKE:
+                instance = await self._awake()
+            try:
+                return await ask(instance, method, args, kwargs)
+            except InstanceMoved:
+                continue
+
+    async def _ask_connected(
+        self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None, params: object
+    ) -> Any:
+        checked = self._definition.params_from_caller(await fresh_params(params))
+        request = Request(intent="call")
+        while True:
+            instance = await self._awake()
+            try:
+                return await ask_connected(
+                    instance, method, args, kwargs, params=checked, request=request
+                )
+            except InstanceMoved:
+                continue
+
+    async def _awake(self) -> Instance:
+        self._instance = await self._runtime.directory.awake(self._definition, self._address)
+        return self._instance
+
+    async def _wait_awake(self) -> None:
+        """Let a turn that connects take part in finding cycles while the actor starts, too."""
+        try:
+            await self._awake()
+        except CallCycleError:
+            raise
+        except Error:
+            pass  # whether it passes, the connection's own opening finds out
