@@ -118,11 +118,12 @@ def _scan_by_runs(data: bytes, nodes: int | None) -> bool:
     while position < end:
         run = (_plain_run if plain else _any_run)(data, position)
         stop = position if run is None else run.end()
+        is_long = stop < end and data[stop] in _LONG_HEADS
         if nodes is not None:
-            nodes -= _weight(_tokens(data, position, stop))
+            nodes -= _weight(_tokens(data, position, stop)) + is_long
             if nodes < 0:
                 raise DecodingError(f"A message may consist of {MAX_NODES} values at most")
-        if stop < end and data[stop] in _LONG_HEADS:
+        if is_long:
             plain = plain and data[stop] not in _BYTES_HEADS
             position, items = _after_long_head(data, stop)
             budget -= items + 1
