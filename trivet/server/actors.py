@@ -1,0 +1,186 @@
+"""The manager's part of the protocol: to find, create and list actors (client protocol, section 3).
+
+Bodies and answers are JSON, whatever the encoding of the actors' messages.
+"""
+
+from __future__ import annotations
+
+from base64 import b64decode
+from binascii import Error as Base64Error
+from typing import Any, TypeVar
+from urllib.parse import parse_qsl
+
+import attrs
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError, Forbidden
+from trivet.declare.handle import Address
+from trivet.declare.keys import InvalidKeyError, Key, check_name, parse_key, serialize_key
+from trivet.ports import ActorRecord
+from trivet.protocol import cbor, json
+from trivet.protocol.errors import DecodingError, IncomingTooLong
+from trivet.protocol.messages import UNDEFINED
+from trivet.server.answers import Answer, RequestError, json_answer
+from trivet.server.exchange import Exchange
+from trivet.server.targets import NAMESPACE, check_namespace, definition_named, input_from_wire
+
+__all__ = ["create_actor", "get_or_create_actor", "list_actors"]
+
+T = TypeVar("T")
+
+MOST_IDS = 100
+MOST_PARAMETERS = 32
+ENVELOPE = 16 * 1024
+"""Bytes of a body beside the input."""
+
+
+@attrs.frozen
+class _Wanted:
+    """The actor that a body describes."""
+
+    definition: Definition
+    key: Key
+    input: Any
+
+
+async def get_or_create_actor(exchange: Exchange) -> Answer:
+    """``PUT /actors``: find an actor by its key, or create it, and start it."""
+    wanted = await _read(exchange)
+    runtime = exchange.service.runtime
+    created = False
+    if await runtime.storage.find(wanted.definition.name, wanted.key) is None:
+        created = await _created(exchange, wanted)
+    address = Address(key=wanted.key, create=True, input=wanted.input)
+    instance = await runtime.directory.awake(wanted.definition, address)
+    actor = await _stored(exchange, instance.actor_id)
+    return json_answer({"actor": actor, "created": created})
+
+
+async def create_actor(exchange: Exchange) -> Answer:
+    """``POST /actors``: create an actor whose key is free, and start it."""
+    wanted = await _read(exchange)
+    runtime = exchange.service.runtime
+    actor_id = await runtime.create(wanted.definition, wanted.key, wanted.input)
+    return json_answer({"actor": await _stored(exchange, actor_id)})
+
+
+async def list_actors(exchange: Exchange) -> Answer:
+    """``GET /actors``: find actors by their ids, by name and key, or all of a name."""
+    parameters = _parameters(exchange.query)
+    check_namespace(parameters.get("namespace", NAMESPACE))
+    records = await _find(exchange, parameters)
+    actors = [_described(record) for record in records]
+    return json_answer({"actors": actors, "pagination": {"cursor": None}})
+
+
+async def _find(exchange: Exchange, parameters: dict[str, str]) -> list[ActorRecord]:
+    storage = exchange.service.runtime.storage
+    name = parameters.get("name")
+    if "actor_ids" in parameters:
+        ids = parameters["actor_ids"].split(",")
+        if len(ids) > MOST_IDS:
+            raise RequestError(f"actor_ids may have {MOST_IDS} ids at most", code="bad_request")
+        found = [await storage.load(actor_id) for actor_id in ids]
+        return [record for record in found if record and name in {None, record.name}]
+    if name is None:
+        message = "One of name and actor_ids is needed"
+        raise ActionError(message, group="validation", code="invalid_input")
+    if "key" in parameters:
+        record = await storage.find(name, _valid(parse_key, parameters["key"]))
+        return [] if record is None else [record]
+    if not exchange.service.loopback:
+        raise Forbidden("Actors are listed for this machine only")
+    return await storage.list(name)
+
+
+async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
+    try:
+        await exchange.service.runtime.create(wanted.definition, wanted.key, wanted.input)
+    except ActionError as error:
+        if error.code != "duplicate_key":
+            raise
+        return False  # somebody else was faster
+    return True
+
+
+async def _stored(exchange: Exchange, actor_id: str) -> dict[str, Any]:
+    record = await exchange.service.runtime.storage.load(actor_id)
+    if record is None:
+        raise ActionError("Actor not found", group="actor", code="not_found")
+    return _described(record)
+
+
+def _described(record: ActorRecord) -> dict[str, Any]:
+    return {
+        "actor_id": record.id,
+        "name": record.name,
+        "key": serialize_key(record.key),
+        "namespace_id": NAMESPACE,
+        "datacenter": "local",
+        "runner_name_selector": NAMESPACE,
+        "crash_policy": "sleep",
+        "create_ts": round(record.created_at * 1000),
+        "start_ts": None,
+        "pending_allocation_ts": None,
+        "connectable_ts": None,
+        "sleep_ts": None,
+        "reschedule_ts": None,
+        "destroy_ts": None,
+    }
+
+
+async def _read(exchange: Exchange) -> _Wanted:
+    parameters = _parameters(exchange.query)
+    check_namespace(parameters.get("namespace", NAMESPACE))
+    runtime = exchange.service.runtime
+    members = _members(await exchange.read(runtime.limits.input * 4 // 3 + ENVELOPE))
+    definition = definition_named(runtime, _valid(check_name, _text(members, "name")))
+    key = _valid(parse_key, _text(members, "key"))
+    limit = runtime.limits_of(definition).input
+    return _Wanted(definition, key, input_from_wire(definition, _input(members, limit)))
+
+
+def _members(body: bytes) -> dict[str, Any]:
+    try:
+        members = json.parse(body)
+    except DecodingError as error:
+        raise RequestError(error.message, code="bad_request") from None
+    if not isinstance(members, dict):
+        raise RequestError("The body must be a JSON object", code="bad_request")
+    return members  # pyright: ignore[reportUnknownVariableType] - a JSON object
+
+
+def _text(members: dict[str, Any], name: str) -> str:
+    value = members.get(name)
+    if not isinstance(value, str):
+        raise RequestError(f"{name} must be text", code="bad_request")
+    return value
+
+
+def _input(members: dict[str, Any], limit: int) -> Any:
+    if members.get("input") is None:
+        return UNDEFINED
+    try:
+        data = b64decode(_text(members, "input"), validate=True)
+        if len(data) > limit:
+            raise IncomingTooLong(len(data), limit)
+        return cbor.decode(data, cbor.TAGGED)
+    except (Base64Error, ValueError, DecodingError):
+        raise RequestError("input must be base64 of CBOR", code="bad_request") from None
+
+
+def _parameters(query: str) -> dict[str, str]:
+    try:
+        pairs = parse_qsl(
+            query, keep_blank_values=True, errors="strict", max_num_fields=MOST_PARAMETERS
+        )
+    except ValueError:
+        raise RequestError("The query is malformed or too long", code="bad_request") from None
+    return dict(pairs)
+
+
+def _valid(read: Any, text: str) -> Any:
+    try:
+        return read(text)
+    except InvalidKeyError as error:
+        raise RequestError(str(error), code="bad_request") from None

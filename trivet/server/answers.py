@@ -1,0 +1,138 @@
+"""Answers: what goes back over HTTP, and errors in the form that the clients read.
+
+Errors of the server itself are JSON with an ``x-rivet-error`` header, whatever encoding the request
+asked for; errors of an actor are in the encoding of the request (client protocol, 6.1 and 7.1).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import attrs
+
+from trivet.declare.errors import ActionError, Error
+from trivet.protocol.codec import CODECS, Codec
+from trivet.protocol.errors import EncodingError
+from trivet.protocol.faults import Fault, http_status
+from trivet.protocol.messages import UNDEFINED, ActorSpecifier, HttpResponseError
+from trivet.server.encoder import as_unicode
+from trivet.server.head import header_text
+
+__all__ = [
+    "Answer",
+    "RequestError",
+    "fault_answer",
+    "json_answer",
+    "not_built",
+    "refusal",
+    "status_of",
+    "text_answer",
+]
+
+logger = logging.getLogger(__name__)
+
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+# Statuses of what only this server reports; the others are the protocol's.
+_STATUS = {
+    ("actor", "not_implemented"): 501,
+    ("api", "method_not_allowed"): 405,
+    ("api", "request_timeout"): 408,
+    ("api", "upgrade_required"): 426,
+    ("api", "head_too_large"): 431,
+    ("guard", "request_timeout"): 504,
+    ("namespace", "not_found"): 400,
+    ("validation", "invalid_input"): 400,
+}
+
+
+@attrs.frozen
+class Answer:
+    """A complete HTTP response.
+
+    Attributes:
+        headers: By lower-case name; the length, and what browsers ask for, are added later.
+    """
+
+    status: int
+    body: bytes = b""
+    headers: Mapping[str, str] = NO_HEADERS
+
+
+class RequestError(Error):
+    """A request that this server does not serve, whoever asks.
+
+    Attributes:
+        headers: What the answer says beside the error.
+    """
+
+    group = "api"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        group: str | None = None,
+        metadata: object = None,
+        headers: Mapping[str, str] = NO_HEADERS,
+    ) -> None:
+        super().__init__(message, group=group, code=code, metadata=metadata)
+        self.headers = headers
+
+
+def not_built(feature: str) -> ActionError:
+    """Make the error for a part of the protocol that this version does not have."""
+    return ActionError(
+        f"This version of trivet has no {feature} yet",
+        group="actor",
+        code="not_implemented",
+        metadata={"feature": feature},
+    )
+
+
+def text_answer(text: str, status: int = 200) -> Answer:
+    """Answer with a line for people."""
+    return Answer(status, text.encode(), {"content-type": "text/plain; charset=utf-8"})
+
+
+def json_answer(value: object, status: int = 200) -> Answer:
+    """Answer with plain JSON, without the tags of the wire."""
+    body = json.dumps(value, separators=(",", ":")).encode()
+    return Answer(status, body, {"content-type": "application/json"})
+
+
+def refusal(fault: Fault) -> Answer:
+    """Answer with an error of the server itself."""
+    answer = fault_answer(fault, CODECS["json"])
+    return attrs.evolve(
+        answer, headers={**answer.headers, "x-rivet-error": header_text(fault.reason)}
+    )
+
+
+def fault_answer(fault: Fault, codec: Codec, actor: ActorSpecifier | None = None) -> Answer:
+    """Answer with an error in the encoding of the request.
+
+    Args:
+        fault: The error, masked.
+        codec: The encoding.
+        actor: The actor that reports it, if it was one.
+    """
+    metadata = UNDEFINED if fault.metadata is None else fault.metadata
+    error = HttpResponseError(fault.group, fault.code, fault.message, metadata, actor)
+    try:
+        body = codec.encode_error(error)
+    except EncodingError as problem:
+        logger.warning("the error %s is sent without its metadata: %s", fault.reason, problem)
+        texts = (fault.group, fault.code, fault.message)
+        group, code, message = map(as_unicode, texts)
+        body = codec.encode_error(HttpResponseError(group, code, message, UNDEFINED, actor))
+    return Answer(status_of(fault), body, {"content-type": codec.content_type})
+
+
+def status_of(fault: Fault) -> int:
+    """Return the HTTP status that goes with a fault."""
+    return _STATUS.get((fault.group, fault.code)) or http_status(fault)

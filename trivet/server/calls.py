@@ -1,0 +1,138 @@
+"""Calls over HTTP: one action, answered in the encoding of its request (client protocol, 6.1).
+
+An error that comes before the actor is known is the server's, in JSON. From then on every error is
+the actor's, in the encoding that the client asked for.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import attrs
+import trio
+
+from trivet.declare.definition import Definition, Method
+from trivet.declare.errors import ActionError
+from trivet.declare.handle import Address
+from trivet.declare.keys import serialize_key
+from trivet.protocol.codec import CODECS, Codec
+from trivet.protocol.errors import DecodingError, EncodingError, OutgoingTooLong
+from trivet.protocol.faults import fault_of
+from trivet.protocol.handshake import parse_call_headers
+from trivet.protocol.messages import UNDEFINED, ActorSpecifier, HttpActionResponse
+from trivet.protocol.percent import unquote
+from trivet.runtime.asking import ask, ask_connected
+from trivet.runtime.call import InstanceMoved
+from trivet.runtime.instance import Instance
+from trivet.runtime.reception import not_found
+from trivet.server.answers import Answer, fault_answer
+from trivet.server.exchange import Exchange
+from trivet.server.head import header_text
+from trivet.server.requests import request_of
+from trivet.server.targets import find_actor
+
+__all__ = ["answer_call"]
+
+GENERATION = 1
+
+
+async def answer_call(exchange: Exchange) -> Answer:
+    """Call an action and answer with its result."""
+    assert exchange.target is not None
+    codec = CODECS.get(exchange.head.headers.get("x-rivet-encoding", ""), CODECS["json"])
+    definition, address = await find_actor(exchange.service.runtime, exchange.target)
+    call = _HttpCall(exchange, codec, definition, address)
+    try:
+        return await call.answer()
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        raise
+    except Exception as error:  # the connection's firewall: the client gets it
+        fault = fault_of(error, where=f"a call of {definition.name}")
+        return fault_answer(fault, codec, call.specifier)
+
+
+@attrs.define(eq=False)
+class _HttpCall:
+    exchange: Exchange
+    codec: Codec
+    definition: Definition
+    address: Address
+    specifier: ActorSpecifier | None = None
+
+    async def answer(self) -> Answer:
+        limits = self.exchange.service.runtime.limits_of(self.definition)
+        headers = parse_call_headers(self.exchange.head.headers)
+        body = await self.exchange.read(limits.message_in)
+        method = self.method()
+        given = self.codec.decode_action_request(body).args if body else []
+        args, kwargs = method.binder.load(given)
+        params = None
+        if self.definition.runs_call_hooks:
+            sent = None if headers.params is UNDEFINED else headers.params
+            params = self.definition.params_from_wire(sent)
+        patience = math.inf if headers.deadline is None else headers.deadline / 1000
+        with trio.move_on_after(patience):
+            value = await self.ask(method, args, kwargs, params, body)
+            return self.result(method, value, limits.message_out)
+        raise ActionError(
+            "The deadline of the call has passed", group="guard", code="request_timeout"
+        )
+
+    def method(self) -> Method:
+        try:
+            name = unquote(self.exchange.name)
+        except ValueError:
+            raise DecodingError("The action's name is not percent-encoded UTF-8") from None
+        method = self.definition.methods_by_name.get(name)
+        if method is None:
+            raise not_found(name)
+        return method
+
+    async def ask(self, method: Method, args: Any, kwargs: Any, params: Any, body: bytes) -> Any:
+        service = self.exchange.service
+        while True:
+            instance = await service.runtime.directory.awake(self.definition, self.address)
+            self.specifier = specifier_of(instance)
+            try:
+                if not self.definition.runs_call_hooks:
+                    return await ask(instance, method, args, kwargs)
+                request = request_of(
+                    self.exchange.head,
+                    self.exchange.path,
+                    self.exchange.query,
+                    intent="call",
+                    secure=service.secure,
+                    body=body,
+                )
+                return await ask_connected(
+                    instance, method, args, kwargs, params=params, request=request
+                )
+            except InstanceMoved:
+                if service.idle.stopping:
+                    raise ActionError(
+                        "The server is stopping", group="guard", code="service_unavailable"
+                    ) from None
+
+    def result(self, method: Method, value: Any, limit: int) -> Answer:
+        assert self.specifier is not None
+        output = method.binder.result.to_wire(value)
+        try:
+            body = self.codec.encode_action_response(HttpActionResponse(output))
+        except EncodingError as error:
+            # Only a result without a type can hold such a thing: it is the actor's mistake.
+            raise TypeError(f"the result of {method.name} cannot be sent: {error}") from error
+        if len(body) > limit:
+            raise OutgoingTooLong(len(body), limit)
+        headers = {
+            "content-type": self.codec.content_type,
+            "x-rivet-actor": self.specifier.actor_id,
+            "x-rivet-actor-generation": str(self.specifier.generation),
+            "x-rivet-actor-key": header_text(self.specifier.key or ""),
+        }
+        return Answer(200, body, headers)
+
+
+def specifier_of(instance: Instance) -> ActorSpecifier:
+    """Name an actor for its clients."""
+    return ActorSpecifier(instance.actor_id, GENERATION, serialize_key(instance.key))

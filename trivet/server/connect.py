@@ -1,0 +1,225 @@
+"""Connections over WebSocket: from an upgrade request to a link that serves an actor (section 6).
+
+Rules this file keeps:
+
+1. The upgrade is accepted whatever is wrong with it, for the official clients hang otherwise. What
+   is wrong is told by an Error message and the close: 1011 with ``group.code`` as its reason.
+2. Between a frame of the client and the actor there is one plain call, and nothing that waits.
+3. The runtime hears of the end of a link exactly once, however it ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+import trio
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError
+from trivet.declare.handle import Address
+from trivet.declare.interfaces import CloseCause
+from trivet.declare.request import Request
+from trivet.link.ending import ClosedBy, Ending
+from trivet.link.transport import Transport
+from trivet.protocol.close import CloseCode, CloseReason
+from trivet.protocol.codec import Codec
+from trivet.protocol.errors import DecodingError, RemoteProtocolError
+from trivet.protocol.faults import fault_of
+from trivet.protocol.gateway import GatewayTarget, parse_gateway
+from trivet.protocol.handshake import SocketOffer, socket_target
+from trivet.protocol.messages import UNDEFINED
+from trivet.runtime.inbox import Inbox
+from trivet.server.answers import RequestError, not_built
+from trivet.server.encoder import encoder_of
+from trivet.server.head import Head
+from trivet.server.http import Upgrade
+from trivet.server.origins import foreign_origin
+from trivet.server.requests import request_of
+from trivet.server.router import without_base_path
+from trivet.server.service import ClientLink, Service, link_limits
+from trivet.server.targets import find_actor
+
+__all__ = ["Session", "open_session"]
+
+NO_REQUEST: Final = Request(intent="connect")
+"""Stands for a request that no hook will ask for, so that no link keeps its headers."""
+
+FLOODING: Final = "connection.flooding"
+
+_CAUSES: Final[dict[ClosedBy, CloseCause]] = {
+    "client": "client",
+    "server": "server",
+    "network": "network",
+    "keepalive": "network",
+    "slow_consumer": "slow_consumer",
+    "protocol": "server",
+}
+
+Receive = Callable[[str | bytes], None]
+
+
+@attrs.frozen
+class _Visit:
+    """A client that has been found in order.
+
+    Attributes:
+        params: Connection params, checked.
+        request: What the hooks see of it.
+    """
+
+    definition: Definition
+    address: Address
+    params: object
+    request: Request
+
+
+class Session:
+    """A link that serves one client.
+
+    Args:
+        service: The server.
+        link: The link, not yet running.
+        receive: Takes the client's messages.
+        inbox: What the runtime made for it; ``None`` if the client was refused.
+    """
+
+    __slots__ = ("_inbox", "_link", "_receive", "_service")
+
+    def __init__(
+        self, service: Service, link: ClientLink, receive: Receive, inbox: Inbox | None
+    ) -> None:
+        self._service = service
+        self._link = link
+        self._receive = receive
+        self._inbox = inbox
+
+    async def run(self) -> None:
+        """Serve the link until its socket is closed."""
+        service, link = self._service, self._link
+        service.links.add(link)
+        service.keepalive.add(link)
+        try:
+            await link.run(self._receive)
+        finally:
+            service.links.discard(link)
+            service.keepalive.discard(link)
+            if self._inbox is not None:
+                self._inbox.lost(_cause(link.ending))
+
+
+async def open_session(service: Service, transport: Transport, upgrade: Upgrade) -> Session:
+    """Let a client in, or make a link that tells it why not.
+
+    Args:
+        service: The server.
+        transport: The client's connection.
+        upgrade: Its request.
+    """
+    try:
+        visit = await _visit(service, upgrade)
+    except (trio.BrokenResourceError, trio.ClosedResourceError):
+        raise
+    except Exception as error:  # the connection's firewall: the client gets it
+        return _refused(service, transport, upgrade, error)
+    definition = visit.definition
+    limits = service.runtime.limits_of(definition)
+    encoder = encoder_of(upgrade.offer.encoding, limits.message_out)
+    link = ClientLink(
+        transport,
+        upgrade.handshake,
+        encoder=encoder,
+        limits=service.limits_of_links(definition),
+        received=upgrade.received,
+    )
+    inbox = service.runtime.attach(
+        link, definition, visit.address, params=visit.params, request=visit.request
+    )
+    return Session(service, link, _receiver(link, encoder.codec, inbox), inbox)
+
+
+async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
+    offer, head = upgrade.offer, upgrade.head
+    if not service.origins.allows(head):
+        raise foreign_origin()
+    if service.idle.stopping:
+        raise ActionError("The server is stopping", group="actor", code="stopping")
+    if offer.refusal is not None:
+        raise offer.refusal
+    target, path, query = _target(service, head, offer)
+    with trio.move_on_after(service.limits.opening_time):
+        definition, address = await find_actor(service.runtime, target)
+        params = definition.params_from_wire(None if offer.params is UNDEFINED else offer.params)
+        request = NO_REQUEST
+        if definition.has_connect_hooks:
+            request = request_of(head, path, query, intent="connect", secure=service.secure)
+        return _Visit(definition, address, params, request)
+    raise ActionError("The actor is starting", group="actor", code="starting")
+
+
+def _target(service: Service, head: Head, offer: SocketOffer) -> tuple[GatewayTarget, str, str]:
+    address = without_base_path(service, head.address)
+    path, _, query = address.partition("?")
+    target: GatewayTarget | None = socket_target(path, offer)
+    gateway = parse_gateway(address)
+    if gateway is not None:
+        target, path, query = gateway.target, gateway.path, gateway.query
+    if target is not None and path == "/connect":
+        return target, path, query
+    if target is not None and (path == "/websocket" or path.startswith("/websocket/")):
+        raise not_built("raw WebSockets")
+    raise RequestError("There is nothing at this address", code="not_found")
+
+
+def _refused(service: Service, transport: Transport, upgrade: Upgrade, error: Exception) -> Session:
+    fault = fault_of(error, where="opening a connection")
+    encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
+    limits = link_limits(service.limits)
+    link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
+    link.push(encoder.failure(None, fault))
+    code = error.close_code if isinstance(error, RemoteProtocolError) else CloseCode.INTERNAL_ERROR
+    link.close(code, str(CloseReason(fault.group, fault.code)))
+    return Session(service, link, _ignore, None)
+
+
+def _ignore(message: str | bytes) -> None:
+    """Take no message: the link is closing."""
+
+
+def _receiver(link: ClientLink, codec: Codec, inbox: Inbox) -> Receive:
+    """Return what takes a client's messages: a plain function, called for each of them."""
+    decode, hand_over = codec.decode_to_server, inbox.receive
+
+    def receive_binary(message: str | bytes) -> None:
+        try:
+            if isinstance(message, str):
+                raise DecodingError("A message must be binary")
+            decoded = decode(message)
+        except RemoteProtocolError as error:
+            _reject(link, error)
+            return
+        hand_over(decoded, len(message))
+
+    def receive_text(message: str | bytes) -> None:
+        try:
+            if isinstance(message, bytes):
+                raise DecodingError("A message must be text")
+            data = message.encode()
+            decoded = decode(data)
+        except RemoteProtocolError as error:
+            _reject(link, error)
+            return
+        hand_over(decoded, len(data))
+
+    return receive_binary if codec.binary else receive_text
+
+
+def _reject(link: ClientLink, error: RemoteProtocolError) -> None:
+    link.close(error.close_code, str(CloseReason(error.group, error.code)))
+
+
+def _cause(ending: Ending | None) -> CloseCause:
+    if ending is None:  # it was cancelled before it could begin
+        return "server"
+    return "flooding" if ending.reason == FLOODING else _CAUSES[ending.by]

@@ -1,0 +1,44 @@
+"""One HTTP request on its way to whatever answers it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeAlias
+
+import attrs
+
+from trivet.protocol.gateway import GatewayTarget
+from trivet.server.answers import Answer
+from trivet.server.head import Head
+from trivet.server.http import ReadBody
+from trivet.server.service import Service
+
+__all__ = ["Exchange", "Handler"]
+
+
+@attrs.frozen(kw_only=True)
+class Exchange:
+    """A request, as far as it has been understood.
+
+    Attributes:
+        service: The server.
+        head: What the client sent before the body.
+        path: The path that was routed, as it was sent: behind the base path and the gateway's
+            prefix.
+        query: The query, as it was sent, without the gateway's parameters.
+        read: Reads the body, up to a number of bytes.
+        target: The actor it is for, if its address names one.
+        name: The part of the path that the route leaves open, not decoded.
+    """
+
+    service: Service
+    head: Head
+    path: str
+    query: str
+    read: ReadBody
+    target: GatewayTarget | None = None
+    name: str = ""
+
+
+Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]
+"""Answers a request; a trivet ``Error`` that it raises becomes a JSON error of the server."""

@@ -1,0 +1,283 @@
+"""HTTP/1.1 on one connection, by h11, until the client leaves or goes on as a WebSocket.
+
+Rules this file keeps:
+
+1. Nothing a client sends raises out of here; only the end of its connection does. What is malformed
+   or late is answered once, and then the connection closes.
+2. A request begins when its first byte arrives. From then on its head, its body and the client's
+   reading of the answer each have a deadline, and head and body a size.
+3. Requests are answered one after the other, in their order. If a body was not read to its end, or
+   the server stops, the answer is the last.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from http import HTTPStatus
+from typing import Final
+
+import attrs
+import h11
+import trio
+
+from trivet.declare.errors import Error
+from trivet.declare.options import Limits
+from trivet.link.handshake import Handshake, accept_handshake
+from trivet.link.transport import Transport
+from trivet.protocol.errors import IncomingTooLong
+from trivet.protocol.faults import fault_of
+from trivet.protocol.handshake import SocketOffer, parse_offer
+from trivet.server.answers import Answer, RequestError, refusal
+from trivet.server.head import Head
+from trivet.server.idle import IdleScopes
+
+__all__ = ["HttpConnection", "ReadBody", "Upgrade"]
+
+IDLE_TIME: Final = 60.0
+"""Seconds that a connection may wait for its next request."""
+
+BODY_TIME: Final = 30.0
+"""Seconds for a body to arrive, and for an answer to be taken."""
+
+LINGER_TIME: Final = 1.0
+"""Seconds in which a client may still send what is not read before the socket closes."""
+
+EVENTS_AT_ONCE: Final = 64
+"""How many pieces of a body are taken before other tasks get their turn."""
+
+ReadBody = Callable[[int], Awaitable[bytes]]
+"""Reads the body of a request, up to a number of bytes."""
+
+Respond = Callable[[Head, ReadBody], Awaitable[Answer]]
+
+
+@attrs.frozen
+class Upgrade:
+    """A client that goes on as a WebSocket.
+
+    Attributes:
+        head: Its request.
+        offer: What it asks for in subprotocols.
+        handshake: How it is accepted.
+        received: What it sent behind its request.
+    """
+
+    head: Head
+    offer: SocketOffer
+    handshake: Handshake
+    received: bytes
+
+
+class _Unreadable(RequestError):
+    """What arrives is no request, or comes too late: there is nothing to go on with."""
+
+
+class HttpConnection:
+    """One client's requests.
+
+    Args:
+        transport: Its connection.
+        peer: Its address.
+        limits: The bounds of heads.
+        idle: Where connections that wait for a request can be found, and closed.
+    """
+
+    def __init__(self, transport: Transport, peer: str, limits: Limits, idle: IdleScopes) -> None:
+        self._transport = transport
+        self._peer = peer
+        self._limits = limits
+        self._idle = idle
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.request_head)
+        self._served = False
+        self._head: Head | None = None
+
+    async def serve(self, respond: Respond) -> Upgrade | None:
+        """Serve requests.
+
+        Args:
+            respond: Answers one, given its head and a way to read its body.
+
+        Returns:
+            How the client goes on, ``None`` if it does not.
+
+        Raises:
+            trio.BrokenResourceError: If the network fails.
+        """
+        while True:
+            try:
+                self._head = None
+                self._head = await self._receive_head()
+                if self._head is None:
+                    return None
+                if self._head.wants_websocket:
+                    upgrade = await self._upgrade(self._head)
+                    if isinstance(upgrade, Upgrade):
+                        return upgrade
+                    answer = upgrade
+                else:
+                    answer = await respond(self._head, self._read_body)
+            except Error as error:
+                answer = refusal(fault_of(error, where="http"))
+            if not await self._send(answer):
+                await self._part()
+                return None
+            self._http.start_next_cycle()
+            self._served = True
+
+    # -- the head -----------------------------------------------------------------------------
+
+    async def _receive_head(self) -> Head | None:
+        """Return the next request's head, ``None`` if there is none."""
+        head_time = self._limits.request_head_time
+        deadline = trio.current_time() + head_time
+        if not self._http.trailing_data[0]:
+            if not await self._receive_first_bytes(IDLE_TIME if self._served else head_time):
+                return None
+            if self._served:
+                deadline = trio.current_time() + head_time
+        with trio.CancelScope(deadline=deadline):
+            return await self._parse_head()
+        raise _Unreadable("The request did not arrive in time", code="request_timeout")
+
+    async def _receive_first_bytes(self, patience: float) -> bool:
+        with trio.move_on_after(patience) as scope:
+            self._idle.add(scope)
+            try:
+                data = await self._transport.receive_some()
+            finally:
+                self._idle.discard(scope)
+            self._http.receive_data(data)
+            return bool(data)
+        return False
+
+    async def _parse_head(self) -> Head | None:
+        while True:
+            self._check_head()
+            event = self._next_event()
+            if isinstance(event, h11.Request):
+                return self._checked(event)
+            if isinstance(event, h11.ConnectionClosed):
+                return None
+            self._http.receive_data(await self._transport.receive_some())
+
+    def _check_head(self) -> None:
+        """Refuse a head that is too large before h11 parses it, which takes time for each line."""
+        buffered = self._http.trailing_data[0]
+        ends = (buffered.find(blank) for blank in (b"\n\r\n", b"\n\n"))
+        end = min((at for at in ends if at >= 0), default=len(buffered))
+        lines = buffered.count(b"\n", 0, end)
+        if end > self._limits.request_head or lines > self._limits.request_headers + 1:
+            raise _Unreadable("The head of the request is too large", code="head_too_large")
+
+    def _checked(self, request: h11.Request) -> Head:
+        if len(list(request.headers)) > self._limits.request_headers:
+            raise _Unreadable("The head of the request is too large", code="head_too_large")
+        return Head.of(request, self._peer)
+
+    async def _upgrade(self, head: Head) -> Upgrade | Answer:
+        offer = parse_offer(head.headers.get("sec-websocket-protocol", ""))
+        request = head.request
+        handshake = accept_handshake(
+            request.method,
+            request.target,
+            request.headers,
+            subprotocol=offer.answer,
+            http_version=request.http_version,
+        )
+        await self._read_body(0)
+        if isinstance(handshake, Handshake):
+            return Upgrade(head, offer, handshake, self._http.trailing_data[0])
+        headers = {name.decode().lower(): value.decode() for name, value in handshake.headers}
+        return Answer(handshake.status, handshake.body, headers)
+
+    # -- the body -----------------------------------------------------------------------------
+
+    async def _read_body(self, limit: int) -> bytes:
+        """Read the body of the current request.
+
+        Raises:
+            IncomingTooLong: If it is longer than ``limit`` bytes.
+        """
+        assert self._head is not None
+        declared = int(self._head.headers.get("content-length", 0))
+        if declared > limit:
+            raise IncomingTooLong(declared, limit)
+        parts: list[bytes] = []
+        size = 0
+        with trio.move_on_after(BODY_TIME):
+            while not isinstance(event := await self._next_body_event(), h11.EndOfMessage):
+                size += len(event.data)
+                if size > limit:
+                    raise IncomingTooLong(size, limit)
+                parts.append(event.data)
+                if len(parts) % EVENTS_AT_ONCE == 0:
+                    await trio.lowlevel.checkpoint()
+            return b"".join(parts)
+        raise _Unreadable("The body did not arrive in time", code="request_timeout")
+
+    async def _next_body_event(self) -> h11.Data | h11.EndOfMessage:
+        while True:
+            event = self._next_event()
+            if isinstance(event, h11.Data | h11.EndOfMessage):
+                return event
+            if self._http.they_are_waiting_for_100_continue:
+                await self._write(h11.InformationalResponse(status_code=100, headers=[]))
+            self._http.receive_data(await self._transport.receive_some())
+
+    def _next_event(self) -> object:
+        try:
+            return self._http.next_event()
+        except h11.RemoteProtocolError as error:
+            if error.error_status_hint == 431:
+                message, code = "The head of the request is too large", "head_too_large"
+            else:
+                message, code = "The request is no well-formed HTTP/1.1", "bad_request"
+            raise _Unreadable(message, code=code) from None
+
+    def _is_read(self) -> bool:
+        """Whether the request has arrived completely; what is left of it is skipped if it has."""
+        try:
+            while self._http.their_state is h11.SEND_BODY:
+                if self._http.next_event() is h11.NEED_DATA:
+                    return False
+        except h11.RemoteProtocolError:
+            return False
+        return self._http.their_state is not h11.ERROR
+
+    # -- the answer ---------------------------------------------------------------------------
+
+    async def _send(self, answer: Answer) -> bool:
+        """Send an answer; whether another request may follow."""
+        last = self._head is None or not self._is_read() or self._idle.stopping
+        headers = dict(answer.headers)
+        if answer.status != 204:
+            headers["content-length"] = str(len(answer.body))
+        if last:
+            headers["connection"] = "close"
+        events: list[h11.Event] = [
+            h11.Response(
+                status_code=answer.status,
+                headers=list(headers.items()),
+                reason=HTTPStatus(answer.status).phrase.encode(),
+            )
+        ]
+        if answer.body and not (self._head and self._head.method == "HEAD"):
+            events.append(h11.Data(data=answer.body))
+        await self._write(*events, h11.EndOfMessage())
+        return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _write(self, *events: h11.Event) -> None:
+        data = b"".join(self._http.send(event) or b"" for event in events)
+        with trio.move_on_after(BODY_TIME) as scope:
+            await self._transport.send_all(data)
+        if scope.cancelled_caught:
+            raise trio.BrokenResourceError("the client does not read its answer")
+
+    async def _part(self) -> None:
+        """Close so that the client can read the answer: what it still sends is not reset."""
+        with trio.move_on_after(LINGER_TIME):
+            if self._http.their_state not in {h11.MUST_CLOSE, h11.CLOSED}:
+                await self._transport.send_eof()
+                while await self._transport.receive_some():
+                    pass
+        await self._transport.aclose()

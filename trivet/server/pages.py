@@ -1,0 +1,70 @@
+"""The small answers: metadata and health, of the server and of an actor."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from trivet.server.answers import Answer, RequestError, json_answer, text_answer
+from trivet.server.exchange import Exchange
+from trivet.server.targets import find_actor
+
+__all__ = [
+    "actor_health",
+    "actor_metadata",
+    "actor_root",
+    "server_health",
+    "server_metadata",
+    "upgrade_required",
+]
+
+RUNTIME = "trivet"
+
+
+def _version() -> str:
+    try:
+        return version("trivet")
+    except PackageNotFoundError:  # it runs from its sources
+        return "0"
+
+
+async def server_metadata(exchange: Exchange) -> Answer:
+    """Answer the first request of every client; nothing in it is required (section 2)."""
+    return json_answer({"runtime": RUNTIME, "version": _version()})
+
+
+async def server_health(exchange: Exchange) -> Answer:
+    """Say that the server serves."""
+    return json_answer({"runtime": RUNTIME, "status": "ok", "version": _version()})
+
+
+async def actor_root(exchange: Exchange) -> Answer:
+    """Say what is here."""
+    await _wake(exchange)
+    return text_answer("This is a trivet actor.\n")
+
+
+async def actor_health(exchange: Exchange) -> Answer:
+    """Say that the actor is awake."""
+    await _wake(exchange)
+    return text_answer("ok")
+
+
+async def actor_metadata(exchange: Exchange) -> Answer:
+    """Describe what runs the actor."""
+    await _wake(exchange)
+    return json_answer({"runtime": RUNTIME, "type": "local", "version": _version()})
+
+
+async def upgrade_required(exchange: Exchange) -> Answer:
+    """Say that this address is for WebSockets."""
+    raise RequestError(
+        "This address is for WebSockets only",
+        code="upgrade_required",
+        headers={"upgrade": "websocket"},
+    )
+
+
+async def _wake(exchange: Exchange) -> None:
+    assert exchange.target is not None
+    definition, address = await find_actor(exchange.service.runtime, exchange.target)
+    await exchange.service.runtime.directory.awake(definition, address)

@@ -1,0 +1,94 @@
+"""What the requests and links of one server share."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import attrs
+
+from trivet.declare.definition import Definition
+from trivet.declare.options import Limits
+from trivet.link.keepalive import Keepalive
+from trivet.link.limits import HARD_LIMIT, LinkLimits
+from trivet.link.websocket import WebSocketLink
+from trivet.runtime.runtime import Runtime
+from trivet.server.encoder import WireEncoder
+from trivet.server.idle import IdleScopes
+from trivet.server.origins import OriginPolicy
+from trivet.server.settings import ServerSettings
+
+__all__ = ["ClientLink", "Service", "link_limits"]
+
+ClientLink = WebSocketLink[WireEncoder]
+
+
+@attrs.define(kw_only=True, eq=False, slots=False)
+class Service:
+    """One runtime, as it is served.
+
+    Attributes:
+        runtime: Where the actors live.
+        settings: What the operator decided.
+        loopback: Whether it can be reached from this machine alone.
+        idle: The connections that wait for a request.
+        links: The links that are being served.
+    """
+
+    runtime: Runtime
+    settings: ServerSettings
+    loopback: bool
+    idle: IdleScopes = attrs.Factory(IdleScopes)
+    links: set[ClientLink] = attrs.Factory(set[ClientLink])
+
+    @property
+    def limits(self) -> Limits:
+        """The limits of what is not an actor's own."""
+        return self.runtime.limits
+
+    @property
+    def secure(self) -> bool:
+        """Whether clients come over TLS."""
+        return self.settings.ssl_context is not None
+
+    @cached_property
+    def origins(self) -> OriginPolicy:
+        """Which pages may use it."""
+        return OriginPolicy(self.settings.origins, loopback=self.loopback)
+
+    @cached_property
+    def keepalive(self) -> Keepalive:
+        """Finds the clients that are gone without a word."""
+        return Keepalive(interval=self.limits.ping_after, timeout=self.limits.dead_after)
+
+    @cached_property
+    def _link_limits(self) -> dict[Definition, LinkLimits]:
+        return {
+            definition: link_limits(self.runtime.limits_of(definition))
+            for definition in self.runtime.registry
+        }
+
+    def limits_of_links(self, definition: Definition) -> LinkLimits:
+        """Return the bounds of the links to an actor class."""
+        return self._link_limits[definition]
+
+    def begin_stop(self) -> None:
+        """Take no further request: connections that wait for one end."""
+        self.idle.stop()
+
+    def say_goodbye(self) -> None:
+        """Close the links that no actor has closed."""
+        for link in self.links:
+            link.close(1012, "")
+
+
+def link_limits(limits: Limits) -> LinkLimits:
+    """Return the part of the limits that a link keeps."""
+    return LinkLimits(
+        message_size=min(limits.message_in, HARD_LIMIT),
+        fragments=limits.fragments,
+        frames_per_second=limits.frame_rate,
+        burst=limits.frame_burst,
+        close_timeout=limits.close_time,
+        outbox_messages=limits.outbox_messages,
+        outbox_bytes=limits.outbox_bytes,
+    )

@@ -1,0 +1,47 @@
+"""What the operator of a server decides."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+from collections.abc import Collection
+
+import attrs
+
+__all__ = ["ServerSettings"]
+
+
+def _check_origins(_instance: object, _field: object, origins: Collection[str]) -> None:
+    if isinstance(origins, str):
+        raise TypeError(f"origins is a list of origins: origins=[{origins!r}]")
+
+
+def _check_base_path(_instance: object, _field: object, path: str) -> None:
+    if path and (not path.startswith("/") or path.endswith("/")):
+        raise ValueError(f"base_path begins with a slash and does not end with one: {path!r}")
+
+
+@attrs.frozen(kw_only=True)
+class ServerSettings:
+    """How a server is reached, and by whom.
+
+    Attributes:
+        host: The address or name to listen on; ``None`` opens no socket at all.
+        port: The TCP port; 0 picks a free one.
+        listening: A socket that listens already, instead of host and port; it is closed at the end.
+        ssl_context: Serve HTTPS with it.
+        public: Whether actors without a connect hook may be reached from other machines.
+        origins: Web pages that may use the server beside its own, like ``https://example.com``;
+            ``"*"`` among them lets every page.
+        base_path: A path under which everything is served as well, like ``/api/rivet``.
+        handle_signals: Whether SIGTERM and SIGINT stop the server; in the main thread only.
+    """
+
+    host: str | None = "127.0.0.1"
+    port: int = 6420
+    listening: socket.socket | None = None
+    ssl_context: ssl.SSLContext | None = None
+    public: bool = False
+    origins: Collection[str] = attrs.field(default=(), validator=_check_origins)
+    base_path: str = attrs.field(default="", validator=_check_base_path)
+    handle_signals: bool = False

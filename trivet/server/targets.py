@@ -1,0 +1,87 @@
+"""Targets: from the address in a request to an actor class and one of its actors."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError
+from trivet.declare.handle import Address
+from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget
+from trivet.protocol.messages import UNDEFINED
+from trivet.runtime.runtime import Runtime
+
+__all__ = ["NAMESPACE", "check_namespace", "definition_named", "find_actor", "input_from_wire"]
+
+NAMESPACE = "default"
+"""The one namespace there is; clients use it unless they are told otherwise."""
+
+
+async def find_actor(runtime: Runtime, target: GatewayTarget) -> tuple[Definition, Address]:
+    """Find what a request is for; nothing is created or woken.
+
+    Raises:
+        ActionError: ``actor.not_found`` if there is no actor of the id, or one of the errors below.
+        ValidationError: If the input does not fit its type.
+    """
+    if isinstance(target, DirectTarget):
+        return await _definition_of(runtime, target.actor_id), Address(actor_id=target.actor_id)
+    return _find_by_key(runtime, target)
+
+
+def _find_by_key(runtime: Runtime, target: QueryTarget) -> tuple[Definition, Address]:
+    check_namespace(target.namespace)
+    definition = definition_named(runtime, target.name)
+    given = input_from_wire(definition, target.input) if target.create else None
+    return definition, Address(key=target.key, create=target.create, input=given)
+
+
+async def _definition_of(runtime: Runtime, actor_id: str) -> Definition:
+    instance = runtime.directory.running(actor_id)
+    if instance is not None:
+        return instance.definition
+    record = await runtime.storage.load(actor_id)
+    definition = runtime.registry.definitions.get(record.name) if record is not None else None
+    if definition is None:
+        raise ActionError(
+            "Actor not found", group="actor", code="not_found", metadata={"actor_id": actor_id}
+        )
+    return definition
+
+
+def definition_named(runtime: Runtime, name: str) -> Definition:
+    """Return the actor class of a name.
+
+    Raises:
+        ActionError: ``guard.unknown_actor_name``: clients retry ``actor.not_found``, which would
+            be in vain.
+    """
+    definition = runtime.registry.definitions.get(name)
+    if definition is None:
+        message = "The server has no actor of this name"
+        raise ActionError(
+            message, group="guard", code="unknown_actor_name", metadata={"name": name}
+        )
+    return definition
+
+
+def check_namespace(namespace: str) -> None:
+    """Check that a namespace is the one there is.
+
+    Raises:
+        ActionError: ``namespace.not_found``.
+    """
+    if namespace != NAMESPACE:
+        message = f"This server has the namespace {NAMESPACE!r} only"
+        raise ActionError(message, group="namespace", code="not_found")
+
+
+def input_from_wire(definition: Definition, given: Any) -> Any:
+    """Return the input of a new actor; one that declares none ignores what is given.
+
+    Raises:
+        ValidationError: If it does not fit its type.
+    """
+    if definition.input is None or given is UNDEFINED:
+        return None
+    return definition.input.load(given)
