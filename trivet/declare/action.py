@@ -81,10 +81,6 @@ class ActionDeclaration:
     def __set_name__(self, owner: type, name: str) -> None:
         self.token = Action(owner, name)
 
-    def read(self, instance: object) -> Any:
-        """Return the token on the class, the bound method on an instance."""
-        return self.token if instance is None else MethodType(self.function, instance)
-
     def check(self, where: str) -> None:
         """Refuse options that do not fit the function.
 
@@ -115,7 +111,7 @@ class SyncAction(ActionDeclaration, Generic[A_co, P, R_co]):
     @overload
     def __get__(self, instance: Actor[Any, Any, Any, Any], owner: type, /) -> Callable[P, R_co]: ...
     def __get__(self, instance: object, owner: type, /) -> Any:
-        return self.read(instance)
+        return self.token if instance is None else MethodType(self.function, instance)
 
 
 class AsyncAction(ActionDeclaration, Generic[A_co, P, R_co]):
@@ -128,7 +124,7 @@ class AsyncAction(ActionDeclaration, Generic[A_co, P, R_co]):
         self, instance: Actor[Any, Any, Any, Any], owner: type, /
     ) -> Callable[P, Coroutine[Any, Any, R_co]]: ...
     def __get__(self, instance: object, owner: type, /) -> Any:
-        return self.read(instance)
+        return self.token if instance is None else MethodType(self.function, instance)
 
 
 class _AnyDecorator(Protocol):

@@ -70,6 +70,9 @@ class Method:
     Attributes:
         may_run_inline: Whether the whole turn is synchronous, so that whoever delivers the call
             may run it.
+        plain_result: The class whose own values need no copy as results, if that is all there is
+            to check.
+        bind: Checks and copies arguments.
         copy_result: Checks and copies a result.
     """
 
@@ -83,11 +86,23 @@ class Method:
     looks_at_result: bool
     binder: Binder
     may_run_inline: bool = attrs.field(init=False)
+    plain_result: type | None = attrs.field(init=False)
+    bind: Callable[..., Any] = attrs.field(init=False)
     copy_result: Callable[[object], Any] = attrs.field(init=False)
 
     @may_run_inline.default
     def _is_synchronous(self) -> bool:
         return not self.is_async and not self.looks_at_result
+
+    @plain_result.default
+    def _plain_result(self) -> type | None:
+        annotation = self.binder.result.annotation
+        plain = isinstance(annotation, type) and annotation in {int, str, bool, float, bytes}
+        return annotation if plain else None
+
+    @bind.default
+    def _argument_binder(self) -> Callable[..., Any]:
+        return self.binder.bind
 
     @copy_result.default
     def _result_copier(self) -> Callable[[object], Any]:

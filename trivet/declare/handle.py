@@ -95,7 +95,7 @@ class Handle(Generic[A_co]):
         self._target = target
         self._params = params
 
-    async def call(self, action: Action[A_co, P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
+    def call(self, action: Action[A_co, P, R], /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call an action and return its result.
 
         Raises:
@@ -103,8 +103,7 @@ class Handle(Generic[A_co]):
             ConnectionLost: If the network failed and it is unknown whether the action ran.
             LookupError: If the action belongs to another actor class.
         """
-        result: R = await self._target.call(action, args, kwargs, self._params)
-        return result
+        return self._target.call(action, args, kwargs, self._params)
 
     async def call_by_name(self, name: str, /, *args: object) -> Any:
         """Call an action by its name on the wire, without types."""
@@ -221,11 +220,30 @@ class _Definition(Protocol[A_co, I_contra]):
     def __trivet_input__(self, input: I_contra, /) -> A_co: ...
 
 
+REMEMBERED_HANDLES = 1024
+
+
 class Client:
     """Where handles come from: the same class in process and over the network."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+        self._handles: dict[Any, Handle[Any]] = {}
+
+    def _handle(self, actor: Any, key: tuple[str, ...], create: bool) -> Handle[Any]:
+        """Make the handle of a key, or return the one that was made for it and is remembered.
+
+        A handle is immutable and finds its actor once, so sharing one saves that to whoever
+        writes ``client.get(...).call(...)`` in a loop.
+        """
+        name = actor, key, create
+        handle = self._handles.get(name)
+        if handle is None:
+            target = self._transport.target(actor, Address(key=key, create=create))
+            if len(self._handles) >= REMEMBERED_HANDLES:
+                self._handles.clear()
+            handle = self._handles[name] = Handle(target)
+        return handle
 
     def get(self, actor: type[A], /, *key: str) -> Handle[A]:
         """Refer to an existing actor by its key.
@@ -234,7 +252,7 @@ class Client:
             TypeError: If the class is no actor.
             ValueError: If the key breaks a limit.
         """
-        return Handle(self._transport.target(actor, Address(key=key)))
+        return self._handle(actor, key, False)
 
     def get_by_id(self, actor: type[A], actor_id: str, /) -> Handle[A]:
         """Refer to an existing actor by its id."""
@@ -256,6 +274,8 @@ class Client:
             TypeError: If the class is no actor.
             ValueError: If the key breaks a limit.
         """
+        if input is None:
+            return self._handles.get((actor, key, True)) or self._handle(actor, key, True)
         return Handle(self._transport.target(actor, Address(key=key, create=True, input=input)))
 
     @overload

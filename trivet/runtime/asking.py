@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["answer_inline", "ask", "ask_connected", "run_inline"]
+__all__ = ["after_inline", "answer_inline", "ask", "ask_connected", "run_inline"]
 
 
 async def ask(
@@ -47,10 +47,8 @@ async def ask(
     if not method.may_run_inline or instance.mailbox.holder is not None:
         return await _queue(Ask(instance, method, args, kwargs))
     value = answer_inline(instance, method, args, kwargs)
-    if instance.holds_effects and not instance.gate.is_open:
-        await instance.gate.settle()
-    if instance.runtime.checkpoint_is_due():
-        await trio.lowlevel.checkpoint()
+    if instance.runtime.checkpoint_is_due() or instance.holds_effects:
+        await after_inline(instance)
     return value
 
 
@@ -65,15 +63,25 @@ def answer_inline(
             value = instance.context.run(method.function, instance.actor, *args)
         else:
             value = instance.context.run(method.function, instance.actor, *args, **kwargs)
-        return method.copy_result(value)
+        return value if type(value) is method.plain_result else method.copy_result(value)
     except Exception as error:  # the actor's firewall: the caller gets it
         failure = fault_of(error, where=f"{instance.label}.{method.name}")
     finally:
         if turn.conn is not None:
             conn, turn.conn = turn.conn, None
             instance.reception.call_ended(conn)
-        mailbox.leave()
+        if mailbox.queue:
+            mailbox.advance()
+        else:
+            mailbox.holder = None
     raise error_of(failure)
+
+
+async def after_inline(instance: Instance) -> None:
+    """Let other tasks run, and the effects of an inline call become durable."""
+    await trio.lowlevel.checkpoint()
+    if not instance.gate.is_open:
+        await instance.gate.settle()
 
 
 def run_inline(call: Submission) -> None:

@@ -36,27 +36,21 @@ class Mailbox:
         holder: The turn that holds the actor, not counting those that borrow from it.
         limit: How many requests may wait.
         requests: How many requests wait.
+        queue: The turns that wait, ``None`` before the first.
     """
 
-    __slots__ = ("_queue", "holder", "limit", "requests")
+    __slots__ = ("queue", "holder", "limit", "requests")
 
     def __init__(self, limit: int) -> None:
         self.holder: Turn | None = None
         self.limit = limit
         self.requests = 0
-        self._queue: deque[Turn] | None = None
+        self.queue: deque[Turn] | None = None
 
     def enter(self, turn: Turn) -> None:
         """Take a free mailbox."""
         self.holder = turn
         turn.active = True
-
-    def leave(self) -> None:
-        """End an inline turn, which borrows and lends nothing."""
-        if self._queue:
-            self._advance()
-        else:
-            self.holder = None
 
     def put(self, turn: Turn) -> None:
         """Queue a turn; it is granted at once if the mailbox is free.
@@ -72,9 +66,9 @@ class Mailbox:
             if self.requests >= self.limit:
                 raise overloaded(self.limit)
             self.requests += 1
-        if self._queue is None:
-            self._queue = deque()
-        self._queue.append(turn)
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.append(turn)
 
     async def take(self, turn: Turn) -> None:
         """Wait for a turn in the current task; a cancelled wait leaves no trace."""
@@ -89,7 +83,7 @@ class Mailbox:
             return
         lender = turn.lender
         if lender is None:
-            self._advance()
+            self.advance()
             return
         turn.end_loan()
         if lender.borrower is None and not lender.active:
@@ -97,7 +91,7 @@ class Mailbox:
 
     def withdraw(self, turn: Turn) -> bool:
         """Take a turn back that was not granted yet; tell whether it was waiting."""
-        waiting = self._queue if turn.lender is None else turn.lender.borrowers
+        waiting = self.queue if turn.lender is None else turn.lender.borrowers
         if waiting is None or turn not in waiting:
             return False
         waiting.remove(turn)
@@ -112,10 +106,11 @@ class Mailbox:
 
     def waiting(self) -> Iterator[Turn]:
         """Iterate over the turns that wait, first come first."""
-        return iter(tuple(self._queue or ()))
+        return iter(tuple(self.queue or ()))
 
-    def _advance(self) -> None:
-        queue = self._queue
+    def advance(self) -> None:
+        """Hand the actor to the next turn, if one waits."""
+        queue = self.queue
         turn = self.holder = queue.popleft() if queue else None
         if turn is not None:
             if turn.is_request:

@@ -26,10 +26,11 @@ class State:
         value: The state itself.
     """
 
-    __slots__ = ("_captured", "_instance", "_shape", "_stored", "touched", "value")
+    __slots__ = ("_captured", "_instance", "_mailbox", "_shape", "_stored", "touched", "value")
 
     def __init__(self, instance: Instance, shape: Shape[Any]) -> None:
         self._instance = instance
+        self._mailbox = instance.mailbox
         self._shape = shape
         self._stored: bytes | None = None
         self._captured: Any = None
@@ -48,7 +49,7 @@ class State:
         Raises:
             NotInTurnError: Outside the actor's turns.
         """
-        holder = self._instance.mailbox.holder
+        holder = self._mailbox.holder
         if holder is None or not (holder.is_inline or turn_of(self._instance) is not None):
             raise NotInTurnError
         self.touched = True

@@ -1,0 +1,54 @@
+"""Every example runs, and what README and docs show is a part of one."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+
+import pytest
+
+import trivet
+from examples.chat_room import ChatRoom, Login, Message, registry
+
+ROOT = Path(__file__).parents[1]
+PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
+
+
+# a test of a room
+async def test_everybody_hears_what_is_said() -> None:
+    async with trivet.open_runtime(registry) as runtime:
+        room = runtime.client.get_or_create(ChatRoom, "test")
+        async with (
+            room.connect(Login("ann-token")) as ann,
+            room.connect(Login("bob-token")) as bob,
+        ):
+            heard = bob.events(ChatRoom.message)
+            await ann.call(ChatRoom.send, "hello")
+            assert await anext(heard) == Message("ann", "hello")
+
+
+# end of the test
+
+
+@pytest.mark.parametrize(
+    ("module", "shown"),
+    [
+        ("examples.counter", "1\n11\nchanged to 12\n"),
+        ("examples.embedded", "message 1: ann says hello\n"),
+        ("examples.over_the_network", "ann: hello over the network\n"),
+    ],
+)
+def test_an_example_shows_what_it_should(
+    module: str, shown: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    runpy.run_module(module, run_name="__main__")
+    assert capsys.readouterr().out == shown
+
+
+def test_the_readme_shows_parts_of_examples() -> None:
+    examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
+    blocks = PYTHON_BLOCK.findall((ROOT / "README.md").read_text())
+    assert blocks
+    for block in blocks:
+        assert any(block in example for example in examples), block
