@@ -1,1 +1,104 @@
-"""trivet: a structured-concurrency actor runtime on Trio."""
+"""trivet: structured-concurrency actors for Trio.
+
+An actor is a class with state, actions and events; ``open_runtime`` runs actors inside a Trio
+program, ``serve`` offers them to the network, ``open_client`` reaches them from elsewhere.
+"""
+
+from __future__ import annotations
+
+from trivet.declare.action import Action, action
+from trivet.declare.actor import Actor
+from trivet.declare.errors import (
+    ActionError,
+    AlreadyInTurnError,
+    AtomicTurnError,
+    CallCycleError,
+    ConnectionClosed,
+    ConnectionLost,
+    ConnStateNotEnabled,
+    Error,
+    Forbidden,
+    NoConnectionError,
+    NotInTurnError,
+    StateNotEnabled,
+    SubscriptionOverflow,
+    UserError,
+    ValidationError,
+    WouldDeadlockError,
+)
+from trivet.declare.event import Event
+from trivet.declare.handle import (
+    Client,
+    Connection,
+    Handle,
+    Subscription,
+)
+from trivet.declare.interfaces import (
+    Conn,
+    ConnMap,
+    KeyValue,
+    Schedule,
+)
+from trivet.declare.options import Limits
+from trivet.declare.queue import Delivery, Queue
+from trivet.declare.registry import Registry
+from trivet.declare.request import (
+    Request,
+    Response,
+    WebSocket,
+    current_request,
+)
+from trivet.declare.wire_names import camel_case
+from trivet.open import open_runtime, serve
+from trivet.runtime.call import current_deadline
+from trivet.runtime.runtime import Runtime
+from trivet.server.serve import Server
+from trivet.storage.memory import MemoryStorage
+
+__all__ = [
+    "Action",
+    "ActionError",
+    "Actor",
+    "AlreadyInTurnError",
+    "AtomicTurnError",
+    "CallCycleError",
+    "Client",
+    "Conn",
+    "ConnMap",
+    "ConnStateNotEnabled",
+    "Connection",
+    "ConnectionClosed",
+    "ConnectionLost",
+    "Delivery",
+    "Error",
+    "Event",
+    "Forbidden",
+    "Handle",
+    "KeyValue",
+    "Limits",
+    "MemoryStorage",
+    "NoConnectionError",
+    "NotInTurnError",
+    "Queue",
+    "Registry",
+    "Request",
+    "Response",
+    "Runtime",
+    "Schedule",
+    "Server",
+    "StateNotEnabled",
+    "Subscription",
+    "SubscriptionOverflow",
+    "UserError",
+    "ValidationError",
+    "WebSocket",
+    "WouldDeadlockError",
+    "action",
+    "camel_case",
+    "current_deadline",
+    "current_request",
+    "open_runtime",
+    "serve",
+]
+
+__version__ = "0.1.0"

@@ -1,10 +1,14 @@
-"""Where the layers are put together: a runtime to embed, a client to connect with."""
+"""Where the layers are put together: a runtime to embed, a server, a client to connect with."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+import socket
+import ssl
+from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+
+import trio
 
 from trivet.client.local import LocalTransport
 from trivet.declare.handle import Client
@@ -12,10 +16,12 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.ports import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
+from trivet.server.serve import Server, run_server
+from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
 
-__all__ = ["open_runtime"]
+__all__ = ["open_runtime", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -39,3 +45,53 @@ async def open_runtime(
     async with run_runtime(registry, storage, Counters(), limits or Limits()) as runtime:
         runtime.client = Client(LocalTransport(runtime))
         yield runtime
+
+
+async def serve(
+    registry: Registry,
+    *,
+    host: str | None = "127.0.0.1",
+    port: int = 6420,
+    listening: socket.socket | None = None,
+    storage: Storage | None = None,
+    limits: Limits | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    public: bool = False,
+    origins: Collection[str] = (),
+    base_path: str = "",
+    handle_signals: bool = False,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
+    """Serve actors to the network until cancelled; cancelling is the graceful stop.
+
+    Args:
+        registry: The actor classes.
+        host: The address or name to listen on; ``None`` opens no socket at all.
+        port: The TCP port; 0 picks a free one.
+        listening: A socket that listens already, instead of host and port.
+        storage: Where actors live; memory by default, which says so once in the log.
+        limits: Bounds for every class that sets none of its own.
+        ssl_context: Serve HTTPS with it.
+        public: Whether actors that let everybody in may be reached from other machines.
+        origins: Web pages that may use the server beside its own; ``"*"`` lets every page.
+        base_path: A path under which everything is served as well, like ``/api/rivet``.
+        handle_signals: Whether SIGTERM and SIGINT stop it, a second one at once; in the main
+            thread only.
+        task_status: Gets the ``Server`` once clients can reach it.
+
+    Raises:
+        OSError: If it cannot listen.
+        ValueError: If it would be reached from other machines, and an actor lets everybody in.
+    """
+    settings = ServerSettings(
+        host=host,
+        port=port,
+        listening=listening,
+        ssl_context=ssl_context,
+        public=public,
+        origins=origins,
+        base_path=base_path,
+        handle_signals=handle_signals,
+    )
+    opening = open_runtime(registry, storage=storage, limits=limits)
+    await run_server(opening, settings, task_status=task_status)

@@ -23,9 +23,10 @@ LAYERS = [
     ["link"],
     ["server"],
     ["client"],
-    ["telemetry", "cli"],
+    ["telemetry"],
     ["testing"],
     ["open"],
+    ["cli"],
     ["__init__"],
     ["__main__"],
 ]
