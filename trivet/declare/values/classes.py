@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar, get_args, get_origin
 
 import attrs
+from attrs.exceptions import NotAnAttrsClassError
 
 from trivet.declare.values.nodes import ObjectOf
 
@@ -34,17 +35,20 @@ def object_of(annotation: Any) -> ObjectOf:
     """Make the node of an attrs class, without its fields.
 
     Raises:
-        NotUsable: If it has an ``__init__`` of its own, or needs one to exist.
+        NotUsable: If it is not attrs that made its ``__init__``, or it cannot be without one.
     """
     cls = get_origin(annotation) or annotation
-    owner = next(base for base in cls.__mro__ if "__init__" in vars(base))
-    if "__attrs_attrs__" not in vars(owner) or not attrs.inspect(owner).added_init:
+    try:
+        made = attrs.inspect(cls)
+    except NotAnAttrsClassError:
+        raise NotUsable("is no attrs class itself, only a base of it is") from None
+    if not made.added_init:
         raise NotUsable("has an __init__ that attrs has not made")
     try:
         object.__new__(cls)
     except TypeError as error:
         raise NotUsable(f"cannot be made without its __init__: {error}") from None
-    return ObjectOf(cls, frozen=attrs.inspect(cls).is_frozen)
+    return ObjectOf(cls, frozen=made.is_frozen)
 
 
 def members_of(annotation: Any, namespace: Mapping[str, Any]) -> tuple[Member, ...]:

@@ -11,8 +11,8 @@ Rules this file keeps:
    converters and validators have had their say when the value was made, and one that is not
    idempotent, or looks at the clock, must not change or refuse a value because it is passed on.
    For the same reason private, aliased and ``init=False`` attributes need no special care here.
-4. Where values may be nested without end, the level is counted, so that a circle is refused and
-   never a ``RecursionError``.
+4. Levels are counted in every attrs class, as one may be reached from a class that contains
+   itself: a circle is refused, and is never a ``RecursionError``.
 5. A refusal says nothing: ``faults.py`` explains it afterwards.
 """
 
@@ -118,15 +118,15 @@ class Source:
             case Anything():
                 return f"copy_anything({value}, {self._level}{level})"
             case ListOf(item):
-                return self._guarded(list, value, f"[{self._each(item, value, level)}]")
+                return self._guarded(list, value, level, f"[{self._each(item, value, level)}]")
             case SetOf(item, kind) if kind is set:
-                return self._guarded(set, value, f"{{{self._each(item, value, level)}}}")
+                return self._guarded(set, value, level, f"{{{self._each(item, value, level)}}}")
             case SetOf(item):
-                items = f"[{self._each(item, value, level)}]"
-                return self._guarded(frozenset, value, f"same(frozenset, {value}, {items})")
+                items = f"same(frozenset, {value}, [{self._each(item, value, level)}])"
+                return self._guarded(frozenset, value, level, items)
             case TupleOf(item):
-                items = f"[{self._each(item, value, level)}]"
-                return self._guarded(tuple, value, f"same(tuple, {value}, {items})")
+                items = f"same(tuple, {value}, [{self._each(item, value, level)}])"
+                return self._guarded(tuple, value, level, items)
             case PositionsOf(nodes):
                 return self._positions(nodes, value, level)
             case DictOf(key, inner):
@@ -142,8 +142,11 @@ class Source:
         self._names[name] = thing
         return name
 
-    def _guarded(self, kind: type, value: str, expression: str) -> str:
-        return f"({expression} if type({value}) is {kind.__name__} else refuse())"
+    def _guarded(self, kind: type, value: str, level: int, expression: str) -> str:
+        condition = f"type({value}) is {kind.__name__}"
+        if self._level:
+            condition += f" and {self._level}{level} <= {MAX_DEPTH}"
+        return f"({expression} if {condition} else refuse())"
 
     def _leaf(self, node: Scalar | EnumOf | LiteralOf, value: str) -> str:
         match node:
@@ -172,14 +175,15 @@ class Source:
             f"{self.expression(node, f'{value}[{index}]', level + 1)}, "
             for index, node in enumerate(nodes)
         )
-        condition = f"type({value}) is tuple and len({value}) == {len(nodes)}"
-        return f"(same(tuple, {value}, ({items})) if {condition} else refuse())"
+        sized = f"(same(tuple, {value}, ({items})) if len({value}) == {len(nodes)} else refuse())"
+        return self._guarded(tuple, value, level, sized)
 
     def _dict(self, key: type, inner: Node, value: str, level: int) -> str:
         name, item = self._named(None, "key"), self._named(None, "item")
         checked = self.expression(Scalar(key), name)
         entry = f"{checked}: {self.expression(inner, item, level + 1)}"
-        return self._guarded(dict, value, f"{{{entry} for {name}, {item} in {value}.items()}}")
+        entries = f"{{{entry} for {name}, {item} in {value}.items()}}"
+        return self._guarded(dict, value, level, entries)
 
     def _union(self, members: tuple[Node, ...], value: str, level: int) -> str:
         choices = "".join(
@@ -208,9 +212,7 @@ def object_copier(node: ObjectOf) -> Callable[[Any, int], Any]:
 
 def _generate(node: ObjectOf) -> Callable[[Any, int], Any]:
     source = Source("depth + ")
-    lines = ["if type(value) is not cls:", "    refuse()"]
-    if node.recursive:
-        lines += [f"if depth > {MAX_DEPTH}:", "    refuse()"]
+    lines = [f"if type(value) is not cls or depth > {MAX_DEPTH}:", "    refuse()"]
     for index, field in enumerate(node.fields):
         lines += [
             f"old{index} = value.{field.name}",

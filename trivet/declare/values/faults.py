@@ -61,7 +61,7 @@ def faults(node: Node, value: Any, path: str, depth: int = 1) -> Iterator[str]:
         yield from faults(member, value, path, depth)
     elif (expected := _expected(node, value)) is not None:
         yield f"{wrong_value(expected)} @ {path}"
-    elif isinstance(node, ObjectOf) and node.recursive and depth > MAX_DEPTH:
+    elif depth > MAX_DEPTH and not isinstance(node, Scalar | EnumOf | LiteralOf):
         yield f"{TOO_DEEP} @ {path}"
     else:
         for inner, part, where in _parts(node, value):

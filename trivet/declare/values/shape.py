@@ -79,9 +79,9 @@ class Shape(Generic[T]):
 
         Equal values, with dicts in the same order, give equal bytes.
         """
-        plain = self._to_stored(self.copy(value))
+        copied = self.copy(value)
         try:
-            return pack(plain)
+            return pack(self._to_stored(copied))
         except Mismatch as error:
             paths = paths_of(error)
         raise validation_error(paths)

@@ -20,7 +20,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -44,9 +44,10 @@ def pack(plain: Any) -> bytes:
         Mismatch: If a text in it is none that UTF-8 can carry.
     """
     try:
-        return _encoder.encode(plain)
-    except OverflowError:
-        return _encoder.encode(_without_big_ints(plain))
+        try:
+            return _encoder.encode(plain)
+        except OverflowError:
+            return _encoder.encode(_without_big_ints(plain))
     except UnicodeEncodeError:
         raise Mismatch("invalid value, expected text without lone surrogates") from None
 
@@ -66,7 +67,15 @@ def unpack(data: bytes) -> Any:
 @cache
 def stored_hooks() -> UnstructureHooks:
     """Return the hooks that make what is stored."""
-    return UnstructureHooks(Form(datetime.isoformat, lambda _item: _in_order, _marked, None))
+    return UnstructureHooks(Form(_iso_8601, lambda _item: _in_order, _marked, None))
+
+
+def _iso_8601(value: datetime) -> str:
+    offset = value.utcoffset()
+    if offset is not None and offset.microseconds:
+        # Python reads "+00:00:00.000001" back as UTC; the instant matters more than the offset.
+        value = value.astimezone(UTC)
+    return value.isoformat()
 
 
 def _in_order(elements: Iterable[Any]) -> list[Any]:
@@ -77,7 +86,7 @@ def _marked(value: Any) -> Any:
     """Bring a value of the type ``Any`` into a form that says what it is."""
     kind = class_of(value)
     if kind is datetime:
-        return Ext(DATETIME, value.isoformat().encode())
+        return Ext(DATETIME, _iso_8601(value).encode())
     if kind is set:
         return Ext(SET, pack(_in_order(_marked(item) for item in value)))
     if kind is list:

@@ -104,8 +104,9 @@ def _compare(one: Node, other: Node) -> None:
             raise Indistinct(
                 f"may not be told apart: {name_of(one)} has a value of {name_of(other)}"
             )
-    elif shared := wire_types(one) & wire_types(other):
-        hint = "; a float takes integers, too" if {int, float} <= shared else ""
+    elif wire_types(one) & wire_types(other):
+        names = sorted((name_of(one), name_of(other)), reverse=True)
+        hint = "; a float takes integers, too" if names == ["int", "float"] else ""
         message = f"may not be told apart: {name_of(one)} and {name_of(other)} look alike{hint}"
         raise Indistinct(message)
 
