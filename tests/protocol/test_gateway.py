@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from tests.protocol.wire_values import alike, values
+from tests.protocol.wire_values import alike, short_values
 from trivet.declare.keys import InvalidKeyError
 from trivet.protocol.errors import GatewayError, OutgoingTooLong
 from trivet.protocol.gateway import (
@@ -41,7 +41,7 @@ TARGETS: st.SearchStrategy[GatewayTarget] = st.one_of(
         NAMES,
         KEYS,
         create=st.just(True),
-        input=values(),
+        input=short_values(),
         namespace=WORDS,
         pool=WORDS,
         region=st.none() | WORDS,

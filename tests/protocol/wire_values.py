@@ -64,6 +64,11 @@ def values(*, dates: bool = True) -> st.SearchStrategy[Any]:
     )
 
 
+def short_values(*, dates: bool = True) -> st.SearchStrategy[Any]:
+    """Wire values that fit into a URL and a header."""
+    return values(dates=dates).filter(lambda value: len(repr(value)) < 300)
+
+
 def messages(*, dates: bool = True, extended: bool = True) -> st.SearchStrategy[Message]:
     """Messages of every kind; ``extended`` ones may have the fields of trivet.1."""
     value = values(dates=dates)
