@@ -165,7 +165,7 @@ def _misuse(
     paths += [
         missing_argument(p.name)
         for p in parameters
-        if p.is_required and p.name not in by_position and p.name not in kwargs
+        if p.is_required and p.name not in by_position | (by_name & kwargs.keys())
     ]
     if len(args) > len(positional) and not has_rest:
         paths.append(too_many_arguments(len(positional), len(args)))
