@@ -39,7 +39,7 @@ class Mailbox:
         queue: The turns that wait, ``None`` before the first.
     """
 
-    __slots__ = ("queue", "holder", "limit", "requests")
+    __slots__ = ("holder", "limit", "queue", "requests")
 
     def __init__(self, limit: int) -> None:
         self.holder: Turn | None = None
@@ -95,14 +95,25 @@ class Mailbox:
         if waiting is None or turn not in waiting:
             return False
         waiting.remove(turn)
+        turn.lender = None
         if turn.is_request:
             self.requests -= 1
         return True
 
     def pull_forward(self, turn: Turn, lender: Turn) -> None:
-        """Let a queued hook borrow the running turn instead of waiting for its own."""
-        if self.withdraw(turn):
+        """Let a waiting hook borrow the running turn instead of waiting for its own.
+
+        If it waits to borrow from a turn that this one lends to, it stays: that turn would wait
+        for it in vain.
+        """
+        is_further_out = turn.lender is None or turn.lender in lender.chain()
+        if is_further_out and self.withdraw(turn):
             lender.lend(turn)
+
+    def put_back(self, turn: Turn) -> None:
+        """Let a hook that waits to borrow wait for a turn of its own: its lender goes on."""
+        if turn.lender is not None and self.withdraw(turn):
+            self.put(turn)
 
     def waiting(self) -> Iterator[Turn]:
         """Iterate over the turns that wait, first come first."""

@@ -1,0 +1,113 @@
+"""Runtimes for tests: opened with some actor classes, observed, and called by one short function."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import attrs
+
+from trivet.client.local import LocalTransport
+from trivet.declare.action import Action
+from trivet.declare.actor import Actor
+from trivet.declare.handle import Address, Client, Handle
+from trivet.declare.options import Limits
+from trivet.declare.registry import Registry, definition_of
+from trivet.lifecycle.actor import ACTOR, ActorEvent
+from trivet.lifecycle.connection import CONNECTION, ConnectionEvent
+from trivet.ports import Storage
+from trivet.runtime.instance import Instance
+from trivet.runtime.runtime import Runtime, run_runtime
+from trivet.storage.memory import MemoryStorage
+
+AnyActor = type[Actor[Any, Any, Any, Any]]
+
+
+@attrs.define
+class Recorder:
+    """An observer that keeps every step, to be read against the lifecycle tables.
+
+    Attributes:
+        counts: How often each thing was dropped or refused.
+        connections: The steps of each connection.
+        instances: The steps of each instance, of one actor one after the other.
+    """
+
+    counts: Counter[str] = attrs.Factory(Counter[str])
+    connections: dict[str, list[ConnectionEvent]] = attrs.Factory(dict[str, list[ConnectionEvent]])
+    instances: dict[str, list[list[ActorEvent]]] = attrs.Factory(dict[str, list[list[ActorEvent]]])
+
+    def count(self, what: str) -> None:
+        self.counts[what] += 1
+
+    def actor_step(self, actor: str, actor_id: str, event: ActorEvent) -> None:
+        lives = self.instances.setdefault(actor, [])
+        if event is ActorEvent.START:
+            lives.append([])
+        lives[-1].append(event)
+
+    def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
+        self.connections.setdefault(conn_id, []).append(event)
+
+    def steps(self, event: ConnectionEvent) -> int:
+        """How often a step was taken by any connection."""
+        return sum(trace.count(event) for trace in self.connections.values())
+
+    def check(self) -> None:
+        """Check that every life so far is complete, and a word of its table."""
+        for conn_id, trace in self.connections.items():
+            assert CONNECTION.accepts(trace), f"connection {conn_id}: {trace}"
+        for actor, lives in self.instances.items():
+            for life in lives:
+                assert ACTOR.accepts(life), f"{actor}: {life}"
+
+
+@asynccontextmanager
+async def opened(
+    *actors: AnyActor,
+    storage: Storage | None = None,
+    limits: Limits | None = None,
+    observer: Recorder | None = None,
+) -> AsyncGenerator[Runtime]:
+    """Run actors while the body runs; what they lived through must fit the lifecycle tables."""
+    recorder = observer or Recorder()
+    async with run_runtime(
+        Registry(*actors), storage or MemoryStorage(), recorder, limits or Limits()
+    ) as runtime:
+        runtime.client = Client(LocalTransport(runtime))
+        yield runtime
+    recorder.check()
+    assert not runtime.directory.instances
+    assert not runtime.directory.parked_links
+
+
+def recorder_of(runtime: Runtime) -> Recorder:
+    assert isinstance(runtime.observer, Recorder)
+    return runtime.observer
+
+
+def handle(runtime: Runtime, actor: AnyActor, key: str = "a") -> Handle[Any]:
+    return runtime.client.get_or_create(actor, key)
+
+
+async def call(
+    runtime: Runtime, action: Action[Any, ..., Any], *args: Any, key: str = "a", params: Any = None
+) -> Any:
+    """Call an action of the actor with a key, as other code of the process would."""
+    return await handle(runtime, action.owner, key).with_params(params).call(action, *args)
+
+
+def awake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance | None:
+    """The instance of an actor, if it is awake."""
+    return runtime.directory.awake_now(definition_of(actor), Address(key=(key,)))
+
+
+async def wake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance:
+    """Start an actor, or create it."""
+    return await runtime.directory.awake(definition_of(actor), Address(key=(key,), create=True))
+
+
+async def put_away(runtime: Runtime, actor: AnyActor, key: str = "a") -> None:
+    await runtime.put_away(definition_of(actor), Address(key=(key,)))
