@@ -1,28 +1,16 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import Any, cast
-
 import pytest
 import trio
 from trio.testing import wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
-from trivet.runtime.mailbox import Mailbox
+from tests.runtime.fakes import mailbox_with, turns
 from trivet.runtime.turn import Turn
 
 
 class RequestTurn(Turn):
     is_request = True
-
-
-def mailbox_with(limit: int = 2) -> tuple[Mailbox, Any]:
-    mailbox = Mailbox(limit)
-    return mailbox, cast("Any", SimpleNamespace(mailbox=mailbox, label="Fake/a"))
-
-
-def turns(instance: Any, labels: str, kind: type[Turn] = Turn) -> list[Turn]:
-    return [kind(instance, label) for label in labels]
 
 
 def test_a_free_mailbox_grants_at_once() -> None:

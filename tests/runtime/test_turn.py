@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.runtime.test_mailbox import mailbox_with, turns
+from tests.runtime.fakes import mailbox_with, turns
 from trivet.runtime.turn import Turn, current_turn, running_turn, turn_of
 
 

@@ -111,7 +111,9 @@ async def _create(instance: Instance, given: Any) -> None:
     if isinstance(state, State):
         if "create_state" in definition.hooks:
             making = instance.actor.create_state(actor_input)
-            state.value = await _within(limits.hook_time, "create_state", making)
+            made = await _within(limits.hook_time, "create_state", making)
+            assert definition.state is not None
+            state.value = definition.state.copy(made)
         else:
             state.value = definition.default_state()
     if "on_create" in definition.hooks:

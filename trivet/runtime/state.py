@@ -63,15 +63,21 @@ class State:
         """
         if not self.touched:
             return None
-        self.touched = False
         if self._shape.immutable and self.value is self._captured and self._stored is not None:
+            self.touched = False
             return None
         data = self._shape.encode(self.value)
+        self.touched = False
         self._captured = self.value
         if data == self._stored:
             return None
         self._stored = data
         return data
+
+    def forget_stored(self) -> None:
+        """Take note that what was captured last has not been stored."""
+        self._stored = None
+        self.touched = True
 
 
 class NoState:
@@ -100,6 +106,9 @@ class NoState:
         raise StateNotEnabled
 
     def capture(self) -> None:
+        """Have nothing to store."""
+
+    def forget_stored(self) -> None:
         """Have nothing to store."""
 
 

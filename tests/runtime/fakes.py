@@ -1,0 +1,31 @@
+"""What stands in for an instance where only its mailbox matters."""
+
+from __future__ import annotations
+
+from typing import Any, cast
+
+import attrs
+
+from trivet.runtime.mailbox import Mailbox
+from trivet.runtime.turn import Turn
+
+
+@attrs.define(eq=False)
+class FakeInstance:
+    label: str
+    mailbox: Mailbox
+
+
+def fake_instance(label: str = "Fake/a", limit: int = 2) -> Any:
+    return cast("Any", FakeInstance(label, Mailbox(limit)))
+
+
+def mailbox_with(limit: int = 2) -> tuple[Mailbox, Any]:
+    """A mailbox, and the instance whose turns it takes."""
+    instance = fake_instance(limit=limit)
+    return instance.mailbox, instance
+
+
+def turns(instance: Any, labels: str, kind: type[Turn] = Turn) -> list[Turn]:
+    """A turn for each letter."""
+    return [kind(instance, label) for label in labels]
