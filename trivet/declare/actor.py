@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVarTuple
 import attrs
 from typing_extensions import TypeVar
 
-from trivet.declare.definition import Definition, define
+from trivet.declare.definition import Definition
 from trivet.declare.features import not_built
 from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, Schedule, StateCell
 from trivet.declare.options import Durability, Limits, Options
+from trivet.declare.reading import define
 
 if TYPE_CHECKING:
     from trivet.declare.action import Action

@@ -39,7 +39,7 @@ def generate_bind(parameters: Sequence[Parameter]) -> Callable[..., Arguments]:
     values = _tuple(f"v{index}" for index in range(len(parameters)))
     lines = [
         "try:",
-        f"    {values} = match(*args, **kwargs)",
+        f"    {values} = {_matched(parameters)}",
         "except TypeError:",
         "    fault = misuse(parameters, args, kwargs)",
         "else:",
@@ -59,6 +59,13 @@ def generate_bind(parameters: Sequence[Parameter]) -> Callable[..., Arguments]:
         "COPY_REFUSALS": COPY_REFUSALS,
     }
     return source.function("bind(*args, **kwargs)", lines, names)
+
+
+def _matched(parameters: Sequence[Parameter]) -> str:
+    """The expression that matches: nothing to do where everything was given, by position."""
+    if not parameters or not all(parameter.may_be_positional for parameter in parameters):
+        return "match(*args, **kwargs)"
+    return f"args if not kwargs and len(args) == {len(parameters)} else match(*args, **kwargs)"
 
 
 def _indented(lines: list[str]) -> list[str]:

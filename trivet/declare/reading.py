@@ -1,0 +1,257 @@
+"""Reading an actor class: its declarations become a ``Definition`` when the class is created.
+
+Rules this file keeps:
+
+1. Everything a mistake in a declaration can break, breaks here, at class creation, with a message
+   that names the class and the place.
+2. Tokens name slots. A subclass that overrides an action answers for its base's token, too.
+3. What is declared and typed, but not built yet, is refused by its name.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from trivet.declare.action import Action, ActionDeclaration, ActionOptions
+from trivet.declare.binder import Binder
+from trivet.declare.definition import Definition, EventBinding, Method
+from trivet.declare.event import Event
+from trivet.declare.features import not_built
+from trivet.declare.generics import type_arguments
+from trivet.declare.options import Options
+from trivet.declare.queue import Queue
+from trivet.declare.values import Place, Shape, shape_of
+from trivet.declare.wire_names import Naming
+
+if TYPE_CHECKING:
+    from trivet.declare.actor import Actor
+
+__all__ = ["define"]
+
+LATER_HOOKS = {
+    "on_migrate": "migration of stored state",
+    "on_sleep": "sleep",
+    "on_destroy": "destroy",
+    "on_request": "raw HTTP",
+    "on_websocket": "raw WebSockets",
+    "on_state_change": "on_state_change",
+    "can_publish": "queues",
+    "authorize": "authorize",
+}
+LATER_OPTIONS = {
+    "durability": "durability levels",
+    "sleep_after": "sleep",
+    "concurrent": "concurrent actions",
+    "hibernate_websockets": "raw WebSockets",
+}
+LATER_ACTION_OPTIONS = ("atomic", "concurrent", "reentrant", "cancel_with_caller")
+HOOKS = (
+    "create_state",
+    "on_create",
+    "on_wake",
+    "run",
+    "on_before_connect",
+    "create_conn_state",
+    "on_connect",
+    "on_disconnect",
+    "on_before_action_response",
+    "can_subscribe",
+)
+
+
+def define(
+    actor: type[Actor[Any, Any, Any, Any]],
+    root: type,
+    options: Options,
+    *,
+    naming: Naming | None = None,
+) -> Definition:
+    """Read an actor class.
+
+    Args:
+        actor: The class.
+        root: ``Actor`` itself, whose attributes are no declarations.
+        options: The class's options, inherited ones included.
+        naming: Turns attribute names into names on the wire.
+
+    Raises:
+        TypeError: If a declaration is wrong; the message names class and place.
+        NotImplementedError: If the class uses a feature that this version does not have.
+    """
+    return _Reader(actor, root, options, naming).read()
+
+
+class _Reader:
+    def __init__(
+        self,
+        actor: type[Actor[Any, Any, Any, Any]],
+        root: type,
+        options: Options,
+        naming: Naming | None,
+    ) -> None:
+        self.actor = actor
+        self.root = root
+        self.options = options
+        self.naming = naming
+        self.where = actor.__name__
+        self.lineage = [
+            cls for cls in reversed(actor.__mro__) if issubclass(cls, root) and cls is not root
+        ]
+
+    def read(self) -> Definition:
+        self.refuse_later_features()
+        state_type, conn_state_type, params, input_type = type_arguments(self.actor, self.root)
+        state = self.shape(state_type, Place.STATE, "state")
+        conn_state = self.shape(conn_state_type, Place.STATE, "connection state")
+        hooks = frozenset(name for name in HOOKS if self.overrides(name))
+        methods, by_name = self.read_actions()
+        events = self.read_events()
+        connect_hooks = {"on_before_connect", "create_conn_state", "on_connect", "on_disconnect"}
+        return Definition(
+            actor=self.actor,
+            name=self.options.name or self.actor.__name__,
+            options=self.options,
+            state=state,
+            conn_state=conn_state,
+            params=self.shape(params, Place.WIRE, "params"),
+            input=self.shape(input_type, Place.WIRE, "input"),
+            methods=methods,
+            methods_by_name=by_name,
+            events=events,
+            events_by_name=self.unique((b.name, b) for b in events.values()),
+            hooks=hooks,
+            default_state=self.default(state, "create_state" in hooks, "state"),
+            default_conn_state=self.default(
+                conn_state, "create_conn_state" in hooks, "connection state"
+            ),
+            has_connect_hooks=bool(hooks & connect_hooks),
+            has_start_hooks=bool(hooks & {"create_state", "on_create", "on_wake", "run"}),
+        )
+
+    def refuse_later_features(self) -> None:
+        for hook, feature in LATER_HOOKS.items():
+            if self.overrides(hook):
+                not_built(f"{feature} ({self.where}.{hook})")
+        for option, feature in LATER_OPTIONS.items():
+            if getattr(self.options, option) not in (None, False):
+                not_built(f"{feature} ({self.where}, {option}=)")
+
+    def overrides(self, hook: str) -> bool:
+        mine, theirs = getattr(self.actor, hook), getattr(self.root, hook)
+        return getattr(mine, "__func__", mine) is not getattr(theirs, "__func__", theirs)
+
+    def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
+        if annotation is None or annotation is type(None):
+            return None
+        return shape_of(annotation, place=place, where=f"{self.where}: {what}", naming=self.naming)
+
+    def default(self, shape: Shape[Any] | None, computed: bool, what: str) -> Callable[[], Any]:
+        """Return what makes a fresh value, where no hook does."""
+        if shape is None or computed or shape.nullable:
+            return lambda: None
+        annotation: Any = shape.annotation
+        factory: Callable[[], Any] = getattr(annotation, "__origin__", annotation)
+        try:
+            factory()
+        except Exception as error:
+            hook = "create_state" if what == "state" else "create_conn_state"
+            message = (
+                f"{self.where}: its {what} type {annotation!r} cannot be made without arguments; "
+                f"override {hook}"
+            )
+            raise TypeError(message) from error
+        return factory
+
+    def declarations(self, kind: type) -> dict[str, tuple[type, Any]]:
+        """Collect the declarations of one kind by slot, a subclass's instead of its base's."""
+        found: dict[str, tuple[type, Any]] = {}
+        for cls in self.lineage:
+            for slot, value in cls.__dict__.items():
+                if isinstance(value, kind):
+                    self.check_slot(cls, slot)
+                    found[slot] = cls, value
+                elif slot in found:
+                    base = found[slot][0].__name__
+                    message = f"{cls.__name__}.{slot} hides the declaration {base}.{slot}"
+                    raise TypeError(message)
+        return found
+
+    def check_slot(self, cls: type, slot: str) -> None:
+        if not slot.startswith("_") and hasattr(self.root, slot):
+            message = (
+                f"{cls.__name__}.{slot} has the name of an attribute of Actor; choose another "
+                f"(its name on the wire may be {slot!r}: name={slot!r})"
+            )
+            raise TypeError(message)
+
+    def read_actions(
+        self,
+    ) -> tuple[dict[Action[Any, ..., Any], Method], dict[str, Method]]:
+        current = {
+            slot: self.method(slot, declaration)
+            for slot, (_, declaration) in self.declarations(ActionDeclaration).items()
+        }
+        methods: dict[Action[Any, ..., Any], Method] = {}
+        for cls in self.lineage:
+            for slot, value in cls.__dict__.items():
+                if isinstance(value, ActionDeclaration) and value.token is not None:
+                    methods[value.token] = current[slot]
+        return methods, self.unique((m.name, m) for m in current.values())
+
+    def method(self, slot: str, declaration: ActionDeclaration) -> Method:
+        where = f"{self.where}.{slot}"
+        declaration.check(where)
+        assert declaration.token is not None  # Python named it when its class was created
+        options: ActionOptions = declaration.options
+        for option in LATER_ACTION_OPTIONS:
+            if getattr(options, option):
+                not_built(f"{option} actions ({where})")
+        timeout = options.timeout if options.timeout is not None else self.options.action_timeout
+        return Method(
+            name=self.wire_name(options.name, slot),
+            slot=slot,
+            function=declaration.function,
+            token=declaration.token,
+            is_async=declaration.is_async,
+            timeout=timeout,
+            readonly=options.readonly,
+            looks_at_result=self.overrides("on_before_action_response"),
+            binder=Binder.of(
+                declaration.function, where=where, namespace=self.namespace(), naming=self.naming
+            ),
+        )
+
+    def read_events(self) -> dict[Event[Any], EventBinding]:
+        for slot, (cls, _) in self.declarations(Queue).items():
+            not_built(f"queues ({cls.__name__}.{slot})")
+        bindings: dict[Event[Any], EventBinding] = {}
+        for slot, (_, event) in self.declarations(Event).items():
+            where = f"{self.where}.{slot}"
+            shape = shape_of(event.payload, place=Place.WIRE, where=where, naming=self.naming)
+            name = self.wire_name(event.name, slot)
+            overflow = event.overflow or self.options.overflow
+            bindings[event] = EventBinding(name, event, shape, overflow)
+        return bindings
+
+    def wire_name(self, explicit: str | None, slot: str) -> str:
+        if explicit is not None:
+            return explicit
+        return self.naming(slot) if self.naming is not None else slot
+
+    def unique(self, named: Any) -> dict[str, Any]:
+        table: dict[str, Any] = {}
+        for name, value in named:
+            if name in table:
+                raise TypeError(f"{self.where} declares the name {name!r} twice")
+            table[name] = value
+        return table
+
+    def namespace(self) -> dict[str, Any]:
+        """Names that annotations may use besides their module's: the class's own."""
+        names: dict[str, Any] = {}
+        for cls in self.lineage:
+            names.update(vars(sys.modules[cls.__module__]))
+            names[cls.__name__] = cls
+        return names
