@@ -9,6 +9,7 @@ Rules this file keeps:
    task of its own, so it only ever sees the state while the running turn is suspended or over:
    a synchronous turn is never cut in two.
 4. A failed save drops everything in the gate; those who wait are told, the instance is rebuilt.
+   Until it is gone nothing of it leaves or is stored any more: all that rests on what was lost.
 """
 
 from __future__ import annotations
@@ -20,8 +21,9 @@ from typing import TYPE_CHECKING
 
 import trio
 
-from trivet.declare.errors import ActionError
+from trivet.declare.errors import ActionError, Error, ValidationError
 from trivet.ports import Segment, StorageError
+from trivet.protocol.faults import Fault, error_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -31,20 +33,21 @@ __all__ = ["Gate"]
 logger = logging.getLogger(__name__)
 
 Release = Callable[[], object]
-Drop = Callable[[ActionError], object]
+Drop = Callable[[Error], object]
+
+NOT_SAVED = Fault("actor", "state_not_saved", "The actor's state could not be saved")
 
 
-def not_saved() -> ActionError:
-    """Make the error of whoever waited for a save that failed."""
-    return ActionError(
-        "The actor's state could not be saved", group="actor", code="state_not_saved"
-    )
+def not_serializable(error: ValidationError) -> Fault:
+    """Say why a state cannot be stored, and where in it."""
+    text = "The actor's state does not fit its type"
+    return Fault("actor", "state_not_serializable", text, error.metadata)
 
 
 class Gate:
     """The effects of one actor that are not out yet."""
 
-    __slots__ = ("_instance", "_saving", "_storage", "_waiting", "holds")
+    __slots__ = ("_failure", "_instance", "_saving", "_storage", "_waiting", "holds")
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
@@ -52,11 +55,14 @@ class Gate:
         self.holds: bool = self._storage.durable
         self._waiting: deque[tuple[Release, Drop | None]] = deque()
         self._saving = False
+        self._failure: Fault | None = None
 
     @property
     def is_open(self) -> bool:
         """Whether an effect made now leaves at once."""
-        return not self.holds or not (self._waiting or self._saving or self._touched)
+        return not self.holds or not (
+            self._waiting or self._saving or self._touched or self._failure
+        )
 
     @property
     def _touched(self) -> bool:
@@ -67,10 +73,14 @@ class Gate:
 
         Args:
             release: Lets it out; never blocks, never raises.
-            drop: Called instead if the save fails.
+            drop: Called instead if the save fails, with an error of its own.
         """
         if self.is_open:
             release()
+            return
+        if self._failure is not None:
+            if drop is not None:
+                drop(error_of(self._failure))
             return
         self._waiting.append((release, drop))
         self._start_saver()
@@ -79,15 +89,18 @@ class Gate:
         """Return when everything done so far is stored.
 
         Raises:
-            ActionError: ``actor.state_not_saved`` if that failed.
+            ActionError: ``actor.state_not_saved`` if that failed, ``actor.state_not_serializable``
+                if the state does not fit its type.
         """
         if not self.holds:
-            await self._commit()
+            fault = await self._commit()
+            if fault is not None:
+                raise error_of(fault)
             return
         done = trio.Event()
-        failure: list[ActionError] = []
+        failure: list[Error] = []
 
-        def dropped(error: ActionError) -> None:
+        def dropped(error: Error) -> None:
             failure.append(error)
             done.set()
 
@@ -97,11 +110,12 @@ class Gate:
             raise failure[0]
 
     async def save_last(self) -> None:
-        """Store what an ending instance leaves; errors are logged, the old state stays."""
-        try:
-            await self.settle()
-        except (ActionError, StorageError):
-            logger.exception("%s: the last save failed", self._instance.label)
+        """Store what an ending instance leaves; if that fails, the old state stays."""
+        if self._failure is None:
+            try:
+                await self.settle()
+            except ActionError as error:
+                logger.error("%s: the last save failed: %s", self._instance.label, error)
 
     def _start_saver(self) -> None:
         if not self._saving:
@@ -112,24 +126,35 @@ class Gate:
         try:
             while self._waiting:
                 count = len(self._waiting)
-                await self._commit()
+                fault = await self._commit()
+                if fault is not None:
+                    self._fail(fault)
+                    return
                 for _ in range(count):
                     self._waiting.popleft()[0]()
-        except (StorageError, ActionError) as error:
-            logger.exception("%s: saving failed", self._instance.label)
-            self._drop_all(error if isinstance(error, ActionError) else not_saved())
         finally:
             self._saving = False
 
-    async def _commit(self) -> None:
-        data = self._instance.state.capture()
-        if data is not None:
-            segment = Segment(actor_id=self._instance.actor_id, state=data)
-            await self._storage.commit(segment)
+    async def _commit(self) -> Fault | None:
+        state = self._instance.state
+        try:
+            data = state.capture()
+            if data is not None:
+                segment = Segment(actor_id=self._instance.actor_id, state=data)
+                await self._storage.commit(segment)
+        except ValidationError as error:
+            logger.exception("%s: its state does not fit its type", self._instance.label)
+            return not_serializable(error)
+        except StorageError:
+            logger.exception("%s: saving failed", self._instance.label)
+            state.forget_stored()
+            return NOT_SAVED
+        return None
 
-    def _drop_all(self, error: ActionError) -> None:
+    def _fail(self, fault: Fault) -> None:
+        self._failure = fault
         while self._waiting:
             _, drop = self._waiting.popleft()
             if drop is not None:
-                drop(error)
+                drop(error_of(fault))
         self._instance.crash("its state could not be saved")
