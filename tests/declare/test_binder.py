@@ -99,6 +99,8 @@ LOADED: list[tuple[Callable[..., object], list[Any], tuple[Any, Any]]] = [
     (Shop.both, [1, UNDEFINED, {"price": PRICE_ON_WIRE}], ((1,), {"price": PRICE})),
     (Shop.rest, ["a", 1, "2", "3"], (("a", 1, Decimal(2), Decimal(3)), None)),
     (Shop.rest, ["a", UNDEFINED, "2"], (("a", 2, Decimal(2)), None)),
+    (Shop.rest, ["a", 1, "2", UNDEFINED], (("a", 1, Decimal(2)), None)),
+    (Shop.rest, ["a", 1, {"last": False}, UNDEFINED], (("a", 1), {"last": False})),
     (Shop.rest, ["a", 1, "2", {"last": False}], (("a", 1, Decimal(2)), {"last": False})),
     (Shop.maybe, [], ((None,), None)),
     (Shop.maybe, [UNDEFINED, UNDEFINED, UNDEFINED], ((None,), None)),
@@ -215,6 +217,7 @@ class TestEvents:
             (Any, [], None),
             (tuple[int, int | None], [1], (1, None)),
             (int, [1, UNDEFINED], 1),
+            (tuple[int, int], [1, 2, UNDEFINED], (1, 2)),
         ],
     )
     def test_undefined_is_absent(self, annotation: Any, arguments: list[Any], payload: Any) -> None:

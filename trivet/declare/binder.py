@@ -37,6 +37,7 @@ from trivet.declare.values.nodes import PositionsOf, Scalar, wire_types
 from trivet.declare.values.parameters import ABSENT, Parameter, read_signature
 from trivet.declare.values.shape import Shape
 from trivet.declare.values.undefined import UNDEFINED
+from trivet.declare.values.unstructure import UnstructureHook
 from trivet.declare.wire_names import Naming
 
 __all__ = ["Arguments", "Binder", "event_arguments", "event_payload"]
@@ -102,6 +103,8 @@ class Binder:
             ValidationError: If they do not fit.
         """
         given, by_name = self.bind(*args, **kwargs)
+        if by_name is None and self.rest is None:
+            return [hook(value) for hook, value in zip(self._to_wire, given, strict=False)]
         by_name = by_name or {}
         named = {
             p.name: p.shape.to_wire(by_name[p.name]) for p in self.keyword_only if p.name in by_name
@@ -129,7 +132,7 @@ class Binder:
         kind = class_of(wire)
         if kind is not list:
             raise validation_error([f"{wrong_type('list', wire)} @ $"])
-        hooks = self._hooks
+        hooks = self._from_wire
         if self._required <= len(wire) <= len(hooks) and UNDEFINED not in wire:
             try:
                 return tuple([h(v, None) for h, v in zip(hooks, wire, strict=False)]), None
@@ -138,7 +141,11 @@ class Binder:
         return _Loading(self).load(wire)
 
     @cached_property
-    def _hooks(self) -> tuple[StructureHook, ...]:
+    def _to_wire(self) -> tuple[UnstructureHook, ...]:
+        return tuple(parameter.shape.to_wire for parameter in self.positional)
+
+    @cached_property
+    def _from_wire(self) -> tuple[StructureHook, ...]:
         """How to load what comes by position, and nothing, if there must be more than that."""
         named = any(parameter.is_required for parameter in self.keyword_only)
         return () if named else tuple(p.shape.from_wire for p in self.positional)
@@ -158,9 +165,9 @@ class _Loading:
     def load(self, wire: list[Any]) -> Arguments:
         binder = self._binder
         count = len(binder.positional)
-        beyond, named = self._split(wire[count:])
-        given = [*wire[:count], *[UNDEFINED] * (count - len(wire))]
-        values = [self._value(p, v) for p, v in zip(binder.positional, given, strict=True)]
+        given = _given(wire, count)
+        beyond, named = self._split(given[count:])
+        values = [self._value(p, v) for p, v in zip(binder.positional, given, strict=False)]
         rest = self._rest(beyond)
         by_name = {
             p.name: self._value(p, named.get(p.name, UNDEFINED)) for p in binder.keyword_only
@@ -185,7 +192,7 @@ class _Loading:
                 named, *beyond = beyond
             elif class_of(beyond[-1]) is dict:
                 *beyond, named = beyond
-        if binder.rest is None and any(value is not UNDEFINED for value in beyond):
+        if binder.rest is None and beyond:
             most = len(binder.positional) + bool(binder.keyword_only)
             self._faults.append(too_many_arguments(most, most + len(beyond)))
         if named is UNDEFINED:
@@ -221,6 +228,14 @@ class _Loading:
             return ABSENT
 
 
+def _given(arguments: Sequence[Any], count: int) -> list[Any]:
+    """Return at least so many arguments, without what is undefined beyond them."""
+    given = [*arguments, *[UNDEFINED] * (count - len(arguments))]
+    while len(given) > count and given[-1] is UNDEFINED:
+        given.pop()
+    return given
+
+
 def event_arguments(shape: Shape[Any], payload: object) -> list[Any]:
     """Check the payload of an event and convert it into the list that goes on the wire.
 
@@ -242,13 +257,12 @@ def event_payload(shape: Shape[Any], args: Sequence[Any]) -> Any:
         ValidationError: If they do not fit.
     """
     if isinstance(shape.node, PositionsOf):
-        count = len(shape.node.items)
-        missing = [UNDEFINED] * (count - len(args))
-        return shape.load([*args, *missing])
+        return shape.load(_given(args, len(shape.node.items)))
     most = 0 if _is_empty(shape) else 1
-    if any(value is not UNDEFINED for value in args[most:]):
-        raise validation_error([too_many_arguments(most, len(args))])
-    return shape.load(args[0] if args[:most] else UNDEFINED)
+    given = _given(args, most)
+    if len(given) > most:
+        raise validation_error([too_many_arguments(most, len(given))])
+    return shape.load(given[0]) if most else None
 
 
 def _is_empty(shape: Shape[Any]) -> bool:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, NamedTuple
 
@@ -150,6 +151,7 @@ REFUSED_BY_COPY: list[tuple[Any, Any, list[str]]] = [
         ["invalid type, expected a value that the wire can carry, got object @ $[0]"],
     ),
     (Any, (1,), ["invalid type, expected a value that the wire can carry, got tuple @ $"]),
+    (Any, [datetime(2024, 5, 1)], ["invalid value, expected a datetime with a UTC offset @ $[0]"]),
     (Any, {"a": {1: 2}}, ["invalid type, expected str, got int @ $[*][*]"]),
     (Any, {(1,)}, ["invalid type, expected a value that the wire can carry, got tuple @ $[*]"]),
     (
@@ -164,6 +166,26 @@ REFUSED_BY_COPY: list[tuple[Any, Any, list[str]]] = [
 def test_copy_refuses(annotation: Any, value: Any, faults: list[str]) -> None:
     assert paths(wire(annotation).copy, value) == faults
     assert paths(wire(annotation).dump, value) == faults
+
+
+def test_a_fault_far_inside_is_found_in_one_pass() -> None:
+    made: list[int] = []
+
+    def seen(_instance: object, _attribute: object, value: int) -> None:
+        made.append(value)
+
+    @attrs.define
+    class Tree:
+        level: int = attrs.field(validator=seen)
+        children: dict[str, list[tuple[Tree, ...]]] = attrs.field(factory=dict[str, Any])
+
+    leaf: dict[str, Any] = {"level": 0}
+    tree: dict[str, Any] = {"level": "not a number"}
+    for level in range(1, 15):
+        tree = {"level": level, "children": {"x": [[leaf, tree]]}}
+    path = ".children[*][0][1]" * 14
+    assert paths(wire(Tree).load, tree) == [f"invalid type, expected int, got str @ ${path}.level"]
+    assert made == [0] * 14
 
 
 def test_int_keys_are_kept_in_state() -> None:

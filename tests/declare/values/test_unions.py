@@ -67,6 +67,7 @@ class NoTag:
     x: int
 
 
+IntOrText = TypeAliasType("IntOrText", int | str)
 Shapes = TypeAliasType("Shapes", Circle | Square)
 
 TOLD_APART: list[tuple[Any, list[Any]]] = [
@@ -86,6 +87,9 @@ TOLD_APART: list[tuple[Any, list[Any]]] = [
     (Literal["auto"] | Decimal | None, ["auto", Decimal("1.5"), None]),
     (Literal["now"] | datetime, ["now", NOON]),
     (Literal["blue"] | Color, ["blue", Color.RED]),
+    (IntOrText | int, [1, "a"]),
+    (IntOrText | None, [1, "a", None]),
+    (Literal["a"] | list[int], ["a", [1]]),
     (Literal["a", 1], ["a", 1]),
     (Literal["a"] | str, ["a", "b"]),  # noqa: PYI051  the literal says what is expected
     (Literal[Color.RED] | Color, [Color.RED]),

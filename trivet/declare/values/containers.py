@@ -1,14 +1,15 @@
 """Loading lists, tuples, sets and dicts: the structure hooks for values with elements.
 
-The way of what fits is one comprehension. Only when it has failed, the elements are gone through
-again, to note which they are, and only up to ``MAX_PATHS`` faults: a list with a thousand must not
-cost its receiver more than its sender.
+Each element is converted once, whatever comes of it: a hook that converted its elements again to
+find out which of them failed would take twice as long for every level of a nested value. And one
+with a thousand faults must not cost its receiver much more than its sender, so a hook stops at
+``MAX_PATHS`` of them.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from itertools import chain, count, repeat
+from itertools import count, repeat
 from typing import Any
 
 from cattrs import IterableValidationError
@@ -17,7 +18,7 @@ from trivet.declare.values.leaves import StructureHook
 from trivet.declare.values.mismatch import (
     ANY_KEY,
     MAX_PATHS,
-    Mismatch,
+    REFUSALS,
     class_of,
     in_element,
     wrong_type,
@@ -35,20 +36,19 @@ def collection_hook(kind: type, item: StructureHook) -> StructureHook:
         kind: The class of the collection.
         item: The hook of its elements.
     """
-    build: Callable[[list[Any]], Any] | None = None if kind is list else kind
+    build: Callable[[list[Any]], Any] = kind
     accepted = (list, set) if issubclass(kind, set | frozenset) else (list,)
 
     def structure(wire: Any, _: Any = None) -> Any:
         given = class_of(wire)
         if given not in accepted:
             raise wrong_type(kind.__name__, wire)
+        places = count() if given is list else repeat(ANY_KEY)
+        values = _converted(zip(places, repeat(item), wire, strict=False))
         try:
-            values = [item(element, None) for element in wire]
-            return values if build is None else build(values)
-        except Exception as error:
-            parts = ((index, item, element) for index, element in _numbered(wire))
-            failed = _faults(parts, error)
-        raise failed
+            return values if kind is list else build(values)
+        except TypeError:  # each of them fits, but a set cannot hold it
+            raise wrong_value("hashable elements") from None
 
     return structure
 
@@ -57,20 +57,11 @@ def positions_hook(items: Sequence[StructureHook]) -> StructureHook:
     """Make the hook for ``tuple[A, B]``, from the hooks of its positions."""
 
     def structure(wire: Any, _: Any = None) -> tuple[Any, ...]:
-        kind = class_of(wire)
-        if kind is not list:
+        if class_of(wire) is not list:
             raise wrong_type("tuple", wire)
         if len(wire) != len(items):
             raise wrong_value(f"{len(items)} elements")
-        parts: list[tuple[Any, StructureHook, Any]] = [
-            (index, item, element)
-            for index, (item, element) in enumerate(zip(items, wire, strict=True))
-        ]
-        try:
-            return tuple([item(element, None) for _, item, element in parts])
-        except Exception as error:
-            failed = _faults(parts, error)
-        raise failed
+        return tuple(_converted(zip(count(), items, wire, strict=False)))
 
     return structure
 
@@ -83,43 +74,32 @@ def dict_hook(key: type, item: StructureHook) -> StructureHook:
         item: The hook of its values.
     """
 
-    def check(name: Any, _: Any = None) -> Any:
+    def checked(name: Any, _: Any) -> Any:
         if type(name) is key:
             return name
         raise wrong_type(key.__name__, name)
 
     def structure(wire: Any, _: Any = None) -> dict[Any, Any]:
-        kind = class_of(wire)
-        if kind is not dict:
+        if class_of(wire) is not dict:
             raise wrong_type("dict", wire)
-        entries = [(name, value) for name, value in wire.items() if value is not UNDEFINED]
-        try:
-            return {check(name): item(value, None) for name, value in entries}
-        except Exception as error:
-            keys = ((ANY_KEY, check, name) for name, _ in entries)
-            values = ((ANY_KEY, item, value) for _, value in entries)
-            failed = _faults(chain(keys, values), error)
-        raise failed
+        given = {name: value for name, value in wire.items() if value is not UNDEFINED}
+        names = _converted(zip(repeat(ANY_KEY), repeat(checked), given, strict=False))
+        values = _converted(zip(repeat(ANY_KEY), repeat(item), given.values(), strict=False))
+        return dict(zip(names, values, strict=True))
 
     return structure
 
 
-def _numbered(wire: Any) -> Iterable[tuple[Any, Any]]:
-    """The elements of a list with their indices; those of a set have none."""
-    indices = count() if class_of(wire) is list else repeat(ANY_KEY)
-    return zip(indices, wire, strict=False)
-
-
-def _faults(parts: Iterable[tuple[Any, StructureHook, Any]], error: Exception) -> Exception:
-    """Convert again, part by part, what has failed as a whole."""
+def _converted(parts: Iterable[tuple[Any, StructureHook, Any]]) -> list[Any]:
+    values: list[Any] = []
     faults: list[Exception] = []
-    for index, hook, part in parts:
+    for place, hook, part in parts:
         try:
-            hook(part, None)
-        except Exception as fault:
-            faults.append(in_element(fault, index))
-        if len(faults) == MAX_PATHS:
-            break
-    if not faults:  # each of them fits, but they cannot be in one collection: a hash is missing
-        return error if isinstance(error, Mismatch) else wrong_value("hashable elements")
-    return IterableValidationError("", faults, object)  # pyright: ignore[reportCallIssue]  so it is
+            values.append(hook(part, None))
+        except REFUSALS as fault:
+            faults.append(in_element(fault, place))
+            if len(faults) == MAX_PATHS:
+                break
+    if faults:
+        raise IterableValidationError("", faults, object)  # pyright: ignore[reportCallIssue]  so it is
+    return values
