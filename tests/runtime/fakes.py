@@ -29,3 +29,8 @@ def mailbox_with(limit: int = 2) -> tuple[Mailbox, Any]:
 def turns(instance: Any, labels: str, kind: type[Turn] = Turn) -> list[Turn]:
     """A turn for each letter."""
     return [kind(instance, label) for label in labels]
+
+
+def active(*turns: Turn) -> str:
+    """Which turns hold their actor: their letters."""
+    return "".join(turn.label for turn in turns if turn.active)

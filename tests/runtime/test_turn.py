@@ -5,7 +5,7 @@ from __future__ import annotations
 import trio
 from trio.testing import wait_all_tasks_blocked
 
-from tests.runtime.fakes import mailbox_with, turns
+from tests.runtime.fakes import active, mailbox_with, turns
 from trivet.runtime.turn import Turn, current_turn, running_turn, turn_of
 
 
@@ -14,12 +14,10 @@ def test_a_hook_borrows_the_turn_at_once() -> None:
     lender, hook = turns(instance, "ab")
     mailbox.put(lender)
     lender.lend(hook)
-    assert lender.active
-    assert hook.active
+    assert active(lender, hook) == "ab"
     assert mailbox.holder is lender
     mailbox.end(hook)
-    assert lender.active
-    assert not hook.active
+    assert active(lender, hook) == "a"
     mailbox.end(lender)
     assert mailbox.holder is None
 
@@ -30,8 +28,8 @@ def test_hooks_borrow_one_at_a_time_in_the_order_they_asked() -> None:
     mailbox.put(lender)
     for hook in hooks:
         lender.lend(hook)
-    for index, hook in enumerate(hooks):
-        assert [turn.active for turn in hooks] == [i == index for i in range(3)]
+    for hook in hooks:
+        assert active(*hooks) == hook.label
         mailbox.end(hook)
     assert lender.borrower is None
     assert lender.active
@@ -46,12 +44,12 @@ def test_a_borrowed_turn_lends_itself_on() -> None:
     outer.lend(inner)
     assert inner.chain() == [inner, outer, lender]
     mailbox.end(outer)  # its body is over, but not what runs inside
-    assert inner.active
+    assert active(inner, behind) == "c"
     mailbox.end(lender)
-    assert not behind.active
+    assert active(inner, behind) == "c"
     mailbox.end(inner)
+    assert active(inner, behind) == "d"
     assert mailbox.holder is behind
-    assert behind.active
 
 
 def test_a_lender_that_ends_first_holds_the_actor_until_the_last_hook_has_ended() -> None:
@@ -62,12 +60,11 @@ def test_a_lender_that_ends_first_holds_the_actor_until_the_last_hook_has_ended(
     lender.lend(first)
     lender.lend(second)
     mailbox.end(lender)
-    assert not lender.active
+    assert active(lender, first, second, behind) == "b"
     mailbox.end(first)
-    assert second.active
-    assert not behind.active
+    assert active(lender, first, second, behind) == "c"
     mailbox.end(second)
-    assert behind.active
+    assert active(lender, first, second, behind) == "d"
 
 
 def test_a_queued_hook_is_pulled_forward_past_other_turns() -> None:
@@ -101,9 +98,9 @@ def test_a_hook_that_waits_to_borrow_is_pulled_inwards_and_never_back_out() -> N
     mailbox.put(lender)
     lender.lend(inner)
     lender.lend(hook)
-    assert not hook.active
+    assert active(hook) == ""
     mailbox.pull_forward(hook, inner)
-    assert hook.active
+    assert active(hook) == "c"
     assert hook.lender is inner
     later = Turn(instance, "d")
     inner.lend(later)

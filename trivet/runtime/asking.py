@@ -15,8 +15,8 @@ from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.call import Ask, InstanceMoved, Submission
-from trivet.runtime.connection import STANDING
 from trivet.runtime.hooks import check
+from trivet.runtime.results import copied
 from trivet.runtime.turn import current_turn
 from trivet.runtime.waits import waiting_for
 
@@ -63,13 +63,15 @@ def answer_inline(
             value = instance.context.run(method.function, instance.actor, *args)
         else:
             value = instance.context.run(method.function, instance.actor, *args, **kwargs)
-        return value if type(value) is method.plain_result else method.copy_result(value)
+        if type(value) is method.plain_result:
+            return value
+        return copied(method.copy_result, value, method.name)
     except Exception as error:  # the actor's firewall: the caller gets it
         failure = fault_of(error, where=f"{instance.label}.{method.name}")
     finally:
         if turn.conn is not None:
             conn, turn.conn = turn.conn, None
-            instance.reception.call_ended(conn)
+            instance.reception.call_ended(conn, turn)
         if mailbox.queue:
             mailbox.advance()
         else:
@@ -134,13 +136,13 @@ async def ask_connected(
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     conn = instance.reception.expect_call(request)
-    await _preflight(conn, params)
     call = Ask(instance, method, args, kwargs)
     call.conn = conn
     try:
+        await _preflight(conn, params)
         return await _queue(call)
     finally:
-        if not call.begun and conn.phase in STANDING:
+        if not call.begun and conn.is_standing:
             conn.close("client", 1000, "")
 
 
@@ -148,12 +150,12 @@ async def _preflight(conn: Connection, params: Any) -> None:
     """Run the preflight hooks of a call in the actor's nursery; the caller may cancel them."""
     done = trio.Event()
     failure: list[Error] = []
-    conn.scope = trio.CancelScope()
+    scope = conn.scope
+    assert scope is not None
 
     async def run() -> None:
-        assert conn.scope is not None
         try:
-            with conn.scope:
+            with scope:
                 await check(conn, params)
         except Exception as error:  # the connection's firewall: the caller gets it
             failure.append(error_of(fault_of(error, where=f"{conn.label} was refused")))
@@ -166,13 +168,11 @@ async def _preflight(conn: Connection, params: Any) -> None:
         with waiting_for(current_turn(), conn.instance):
             await done.wait()
     except BaseException:
-        conn.scope.cancel()
-        if conn.phase in STANDING:
-            conn.close("client", 1000, "")
+        scope.cancel()
         raise
     if failure:
         raise failure[0]
     if conn.instance.stopping:
         raise InstanceMoved
-    if conn.phase not in STANDING:
+    if not conn.is_standing:
         raise ConnectionClosed

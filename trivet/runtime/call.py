@@ -9,8 +9,9 @@ import outcome
 import trio
 
 from trivet.declare.definition import Method
-from trivet.declare.errors import ActionError, Error
+from trivet.declare.errors import ActionError
 from trivet.protocol.faults import Fault, error_of, fault_of
+from trivet.runtime.results import copied
 from trivet.runtime.turn import Turn, current_turn
 
 if TYPE_CHECKING:
@@ -37,11 +38,12 @@ def timed_out() -> ActionError:
 def current_deadline() -> float:
     """Return when the current task's work ends at the latest, on Trio's clock.
 
-    Inside an action that includes the deadline that came with the call; ``math.inf`` is none.
+    Inside an action that includes its own timeout, and the deadline that came with the call;
+    ``math.inf`` is none.
     """
     turn = current_turn()
-    theirs = turn.deadline if isinstance(turn, Call) else math.inf
-    return min(trio.current_effective_deadline(), theirs)
+    ours = trio.current_effective_deadline()
+    return min(ours, turn.deadline, turn.ends) if isinstance(turn, Call) else ours
 
 
 class Call(Turn):
@@ -145,11 +147,11 @@ class Ask(Call):
     def result(self, value: Any) -> None:
         """Wake the waiter with a copy of the result."""
         try:
-            copied = self.method.binder.result.copy(value)
-        except Error as error:
-            self.failed(TypeError(f"the result does not fit its type: {error.metadata}"))
-            return
-        self._emit(outcome.Value(copied))
+            result = copied(self.method.copy_result, value, self.where)
+        except TypeError as error:
+            self.failed(error)
+        else:
+            self._emit(outcome.Value(result))
 
     def failed(self, error: BaseException) -> None:
         """Wake the waiter with a fresh exception."""

@@ -23,6 +23,8 @@ from trivet.declare.interfaces import CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import Fault, fault_of
+from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.results import misfit
 from trivet.runtime.turn import Turn, current_turn
 
 if TYPE_CHECKING:
@@ -31,7 +33,7 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
-__all__ = ["Connection", "Parked", "misfit"]
+__all__ = ["Connection", "Parked"]
 
 T = TypeVar("T")
 
@@ -40,6 +42,7 @@ STAY_AWAY = 4001
 REFUSED = 1011
 
 ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
+UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 
 
@@ -65,7 +68,9 @@ class Connection(Conn[Any]):
         abandoned: Whether its instance stopped before it was open.
         opened: Set when its opening task is over.
         ended: Set when nothing of it is left.
-        scope: Cancels its opening.
+        scope: Cancels its opening; ``None`` if that is done at once.
+        leaving: The turn of its ``on_disconnect``, from the moment it asks for one.
+        delayed: Whether that turn had to wait.
     """
 
     __slots__ = (
@@ -74,6 +79,7 @@ class Connection(Conn[Any]):
         "_unsent",
         "abandoned",
         "close_cause",
+        "delayed",
         "ended",
         "hibernates",
         "id",
@@ -113,6 +119,7 @@ class Connection(Conn[Any]):
         self.ended = trio.Event()
         self.opened = trio.Event()
         self.leaving: Turn | None = None
+        self.delayed = False
         self._state: Any = None
         self._lenders: list[Turn] = []
         self._unsent: deque[Frame] = deque()
@@ -168,25 +175,43 @@ class Connection(Conn[Any]):
         await self._wait_ended(turn if turn is None or turn.instance is self.instance else None)
 
     async def _wait_ended(self, lender: Turn | None) -> None:
-        limits = self.instance.limits
         if lender is not None:
             self._lenders.append(lender)
-            if self.leaving is not None and not self.leaving.active:
+            if self.leaving is not None:
                 self.instance.mailbox.pull_forward(self.leaving, lender)
         try:
-            if self.inbox is not None:
-                with trio.move_on_after(limits.close_time):
-                    await self.inbox.closed.wait()
-                if not self.inbox.closed.is_set():
-                    self.inbox.link.abort()
-                    await self.inbox.closed.wait()
-            with trio.move_on_after(limits.hook_time):
+            await self._wait_closed()
+            with trio.move_on_after(self.instance.limits.hook_time):
                 await self.ended.wait()
-            if self.scope is not None and self.scope.cancel_called:
-                await self.ended.wait()  # the hook was cut at this very moment
+            if self.leaving is not None and self.leaving.active and not self.delayed:
+                await self.ended.wait()  # it began when the link had closed, and is cut just now
         finally:
             if lender is not None:
                 self._lenders.remove(lender)
+                await self._end_loan(lender)
+
+    async def _wait_closed(self) -> None:
+        if self.inbox is not None:
+            with trio.move_on_after(self.instance.limits.close_time):
+                await self.inbox.closed.wait()
+            if not self.inbox.closed.is_set():
+                self.inbox.link.abort()
+                await self.inbox.closed.wait()
+
+    async def _end_loan(self, lender: Turn) -> None:
+        """Keep the lender from running beside the hook, also if it was cancelled.
+
+        A hook that has begun is waited for: its deadline cuts it. One that has not, because others
+        borrow before it, waits for a turn of its own.
+        """
+        hook = self.leaving
+        if hook is None or hook.lender is not lender:
+            return
+        if hook.active:
+            with bounded_cleanup(self.instance.limits.hook_time):
+                await self.ended.wait()
+        elif lender not in self._lenders:
+            self.instance.mailbox.put_back(hook)
 
     # What its link and its calls do with it
 
@@ -212,10 +237,10 @@ class Connection(Conn[Any]):
             frame = self.inbox.link.encoder.reply(call_id, method.binder.result, value)
         except Error as error:
             where = f"{self.instance.label}.{method.name}"
-            if error.group != "message":  # the result does not fit its type: the actor's mistake
-                self.reply_failure(call_id, fault_of(TypeError(misfit(error)), where=where))
-            else:
-                self.reply_failure(call_id, fault_of(error, where=where))
+            too_long = error.group == "message"
+            self.reply_failure(
+                call_id, fault_of(error if too_long else misfit(error, where), where=where)
+            )
             return
         self._push_reply(call_id, frame)
 
@@ -260,13 +285,15 @@ class Connection(Conn[Any]):
         opening = self.phase is ConnectionState.CONNECTING
         self.step(ConnectionEvent.CLOSE)
         self.instance.conns.remove(self)
-        if opening and self.scope is not None:
-            self.scope.cancel()
+        if opening:
+            self._cancel_opening()
         if self.inbox is None:
             self.instance.reception.begin_leaving(self)
             return
         link = self.inbox.link
-        self.instance.gate.emit(lambda: link.close(code, reason))
+        self.instance.gate.emit(
+            lambda: link.close(code, reason), lambda _: link.close(code, reason)
+        )
 
     def refuse(self, error: BaseException, where: str) -> None:
         """Tell the client why it may not connect, and close."""
@@ -282,14 +309,17 @@ class Connection(Conn[Any]):
 
     def lost(self, cause: CloseCause) -> None:
         """Take note that the link is closed and none of its tasks is left."""
-        if self.phase is ConnectionState.CHECKING:
-            if self.scope is not None:
-                self.scope.cancel()
+        if self.phase in UNSEEN:
+            self._cancel_opening()
             return
         if self.phase in STANDING:
             self.close(cause, 1000, "")
         if self.phase is ConnectionState.CLOSING:
             self.instance.reception.begin_leaving(self)
+
+    def _cancel_opening(self) -> None:
+        if self.scope is not None:
+            self.scope.cancel()
 
     @property
     def is_standing(self) -> bool:
@@ -326,9 +356,8 @@ class Connection(Conn[Any]):
         if self.opened.is_set() or self.phase is ConnectionState.OPEN:
             return
         self.abandoned = True
-        if self.scope is not None:
-            self.scope.cancel()
-        if self.phase is ConnectionState.CONNECTING:
+        self._cancel_opening()
+        if self.inbox is not None and self.phase is ConnectionState.CONNECTING:
             self.close_cause = "stop"
             self.step(ConnectionEvent.CLOSE)
             self.instance.conns.remove(self)
@@ -340,10 +369,9 @@ class Connection(Conn[Any]):
             self.inbox.give_back(message, size)
 
     def lender(self) -> Turn | None:
-        """Return a running turn that waits for this connection's end."""
-        return next((turn for turn in self._lenders if turn.active), None)
+        """Return the running turn that waits for this connection's end: of several the innermost.
 
-
-def misfit(error: Error) -> str:
-    """Say in the log why a result does not fit its declared type."""
-    return f"the result does not fit its type: {error.metadata}"
+        Those further out lend to it, and wait for it anyway.
+        """
+        waiting = [turn for turn in self._lenders if turn.active]
+        return max(waiting, key=lambda turn: len(turn.chain()), default=None)

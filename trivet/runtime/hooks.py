@@ -16,12 +16,15 @@ import trio
 from trivet.declare.errors import ActionError, ConnectionClosed
 from trivet.declare.request import running_request
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
+from trivet.protocol.faults import fault_of
+from trivet.runtime.results import copied
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
+    from trivet.runtime.call import Call
     from trivet.runtime.connection import Connection
 
-__all__ = ["check", "enter_call", "leave", "leave_call", "open_connection"]
+__all__ = ["check", "enter_call", "leave", "open_connection"]
 
 logger = logging.getLogger(__name__)
 
@@ -43,19 +46,24 @@ async def open_connection(conn: Connection, params: Any) -> None:
         conn: The connection, new, with a link.
         params: What the client sent, checked.
     """
-    with trio.CancelScope() as conn.scope:
-        try:
+    assert conn.scope is not None
+    try:
+        with conn.scope:
             await check(conn, params)
             await _connect(conn)
-        except Exception as error:  # the connection's firewall
-            if not conn.scope.cancel_called:
-                conn.refuse(error, "was refused")
-    conn.instance.reception.opening_ended(conn)
+    except Exception as error:  # the connection's firewall
+        if conn.scope.cancel_called:
+            fault_of(error, where=f"{conn.label} while it was cut")
+        else:
+            conn.refuse(error, "was refused")
+    finally:
+        conn.instance.reception.opening_ended(conn)
 
 
 async def check(conn: Connection, params: Any) -> None:
     """Run the preflight hooks and make the connection visible."""
     conn.step(ConnectionEvent.CHECK)
+    await trio.lowlevel.checkpoint_if_cancelled()  # it may have left before this task began
     instance = conn.instance
     definition, actor = instance.definition, instance.actor
     running_turn.set(None)
@@ -64,7 +72,7 @@ async def check(conn: Connection, params: Any) -> None:
     if "create_conn_state" in definition.hooks:
         made = await _within_limit(conn, "create_conn_state", actor.create_conn_state(params))
         assert definition.conn_state is not None
-        conn.set_state(definition.conn_state.copy(made))
+        conn.set_state(copied(definition.conn_state.copy, made, "create_conn_state"))
     else:
         conn.set_state(definition.default_conn_state())
     await trio.lowlevel.checkpoint_if_cancelled()  # a client that left meanwhile stays invisible
@@ -89,17 +97,11 @@ async def _on_connect(conn: Connection) -> None:
     await _within_limit(conn, "on_connect", conn.instance.actor.on_connect(conn))
 
 
-async def leave(conn: Connection) -> None:
-    """Run ``on_disconnect`` as soon as a turn is free, or inside one that waits for it."""
-    turn = conn.leaving = Turn(conn.instance, "on_disconnect", hook_of=conn)
+async def leave(conn: Connection, turn: Turn) -> None:
+    """Run ``on_disconnect`` in a turn that waits already, or has been granted."""
     try:
-        lender = conn.lender()
-        if lender is not None:
-            lender.lend(turn)
-            if not turn.active:
-                await turn.wait_granted()
-        else:
-            await conn.instance.mailbox.take(turn)
+        if not turn.active:
+            await turn.wait_granted()
         try:
             running_turn.set(turn)
             await _on_disconnect(conn)
@@ -117,32 +119,25 @@ async def _on_disconnect(conn: Connection) -> None:
         logger.exception("%s: on_disconnect failed", conn.label)
 
 
-async def enter_call(conn: Connection) -> None:
+async def enter_call(call: Call, conn: Connection) -> None:
     """Run ``on_connect`` of a stateless call, inside the call's own turn.
 
     Raises:
-        ConnectionClosed: If somebody disconnected it while it waited.
+        ConnectionClosed: If somebody disconnected it meanwhile.
     """
+    if conn.phase is ConnectionState.CONNECTING and "on_connect" in conn.instance.definition.hooks:
+        call.hook_of = conn
+        try:
+            await _on_connect(conn)
+        except Exception:
+            if conn.is_standing:
+                conn.close("hook", 1000, "")
+            raise
+        finally:
+            call.hook_of = None
     if conn.phase is not ConnectionState.CONNECTING:
         raise ConnectionClosed
-    if "on_connect" in conn.instance.definition.hooks:
-        await _on_connect(conn)
-    if conn.phase is ConnectionState.CONNECTING:
-        conn.step(ConnectionEvent.OPEN)
-
-
-async def leave_call(conn: Connection) -> None:
-    """Run ``on_disconnect`` of a stateless call, inside the call's own turn."""
-    if conn.phase not in {ConnectionState.CONNECTING, ConnectionState.OPEN}:
-        return
-    conn.close_cause = "client"
-    conn.step(ConnectionEvent.CLOSE)
-    conn.instance.conns.remove(conn)
-    try:
-        if "on_disconnect" in conn.instance.definition.hooks:
-            await _on_disconnect(conn)
-    finally:
-        conn.instance.reception.has_left(conn)
+    conn.step(ConnectionEvent.OPEN)
 
 
 async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:

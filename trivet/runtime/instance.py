@@ -220,6 +220,8 @@ class Instance:
             elif self.mailbox.withdraw(turn):
                 self.runtime.observer.count("request_expired")
                 turn.failed(overloaded(self.limits.mailbox))
+                if turn.conn is not None and turn.conn.kind != "call":
+                    self.reception.call_dropped(turn.conn)
         return again
 
     def turn_ended(self, turn: Turn) -> None:
@@ -229,7 +231,7 @@ class Instance:
     def call_ended(self, call: Call) -> None:
         """End a call's turn, and what it alone kept alive."""
         if call.conn is not None:
-            self.reception.call_ended(call.conn)
+            self.reception.call_ended(call.conn, call)
         self.mailbox.end(call)
 
     # What ``self`` offers

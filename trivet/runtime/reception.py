@@ -22,7 +22,7 @@ from trivet.runtime.asking import run_inline
 from trivet.runtime.call import Submission
 from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.hooks import leave, open_connection
-from trivet.runtime.turn import running_turn
+from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
     from trivet.declare.definition import Method
@@ -73,6 +73,7 @@ class Reception:
     def admit(self, inbox: Inbox) -> Connection:
         """Begin to open a connection."""
         conn = self._new(inbox)
+        conn.scope = trio.CancelScope()
         context = self._instance.context.copy()
         self._instance.nursery.start_soon(open_connection, conn, inbox.params, context=context)
         return conn
@@ -123,6 +124,7 @@ class Reception:
         conn = Connection(
             self._instance, conn_id=self._instance.runtime.new_id(), kind="call", request=request
         )
+        conn.scope = trio.CancelScope()
         self._standing.add(conn)
         return conn
 
@@ -220,33 +222,49 @@ class Reception:
         """Take note that the preflight of a stateless call is over."""
         self.opening_ended(conn)
 
-    def call_ended(self, conn: Connection) -> None:
+    def call_ended(self, conn: Connection, turn: Turn) -> None:
         """Take note that a call of a connection is about to end its turn.
 
-        The turn still holds the actor, so what the inbox hands over now queues behind it.
+        The turn still holds the actor, so what the inbox hands over now queues behind it, while
+        ``on_disconnect`` of a stateless call runs inside it.
         """
-        if conn.kind == "call":
-            if conn.phase is ConnectionState.OPEN and not self._instance.definition.runs_call_hooks:
-                conn.close_cause = "client"
-                conn.step(ConnectionEvent.CLOSE)
-                self._instance.conns.remove(conn)
-                self.begin_leaving(conn)
+        if conn.kind != "call":
+            self.call_dropped(conn)
             return
+        if conn.is_standing:
+            conn.close("client", 1000, "")
+        if conn.leaving is not None:
+            self._instance.mailbox.pull_forward(conn.leaving, turn)
+
+    def call_dropped(self, conn: Connection) -> None:
+        """Take note that a call of a link waits no more: there is room for the next."""
         conn.queued -= 1
         if conn.inbox is not None:
             conn.inbox.pump()
 
     def begin_leaving(self, conn: Connection) -> None:
-        """Run ``on_disconnect`` of a closed connection, if the class has one."""
-        definition = self._instance.definition
-        hooked = "on_disconnect" in definition.hooks
-        if hooked and (conn.kind != "call" or definition.runs_call_hooks):
-            context = self._instance.context.copy()
-            context.run(running_turn.set, None)
-            self._instance.nursery.start_soon(leave, conn, context=context)
+        """Run ``on_disconnect`` of a closed connection, if the class has one.
+
+        It asks for its turn at once, so that turns keep the order of what led to them.
+        """
+        if conn.leaving is not None:
             return
-        conn.step(ConnectionEvent.LEAVE)
-        self.has_left(conn)
+        instance, definition = self._instance, self._instance.definition
+        hooked = "on_disconnect" in definition.hooks
+        if not hooked or (conn.kind == "call" and not definition.runs_call_hooks):
+            conn.step(ConnectionEvent.LEAVE)
+            self.has_left(conn)
+            return
+        turn = conn.leaving = Turn(instance, "on_disconnect", hook_of=conn)
+        lender = conn.lender()
+        if lender is None:
+            instance.mailbox.put(turn)
+        else:
+            lender.lend(turn)
+        conn.delayed = not turn.active
+        context = instance.context.copy()
+        context.run(running_turn.set, None)
+        instance.nursery.start_soon(leave, conn, turn, context=context)
 
     def has_left(self, conn: Connection) -> None:
         """Take note that a connection's last hook has ended."""

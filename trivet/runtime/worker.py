@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from trivet.runtime.call import Call
-from trivet.runtime.hooks import enter_call, leave_call
+from trivet.runtime.hooks import enter_call
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
@@ -96,11 +96,10 @@ class Worker:
 
     async def _run_call(self, call: Call) -> None:
         self.call = call
+        call.ends = math.inf  # it has waited long enough not to be given up any more
         running_turn.set(call)
         try:
             await self._answer(call)
-            if call.conn is not None and call.conn.kind == "call":
-                await leave_call(call.conn)
         finally:
             self.call = None
             self._instance.call_ended(call)
@@ -108,7 +107,7 @@ class Worker:
     async def _answer(self, call: Call) -> None:
         try:
             if call.conn is not None and call.conn.kind == "call":
-                await enter_call(call.conn)
+                await enter_call(call, call.conn)
             value = await self._invoke(call)
         except Exception as error:  # the actor's firewall: the caller gets it
             call.failed(error)
@@ -120,13 +119,12 @@ class Worker:
 
     async def _invoke(self, call: Call) -> Any:
         instance, method = self._instance, call.method
-        if not method.is_async:
-            value = method.function(instance.actor, *call.args, **call.kwargs)
-        else:
-            if method.timeout < math.inf:
-                call.ends = trio.current_time() + method.timeout
-                instance.arm(call.ends)
-            value = await method.function(instance.actor, *call.args, **call.kwargs)
+        if not method.may_run_inline and method.timeout < math.inf:
+            call.ends = trio.current_time() + method.timeout
+            instance.arm(call.ends)
+        value = method.function(instance.actor, *call.args, **call.kwargs)
+        if method.is_async:
+            value = await value
         if method.looks_at_result:
             value = await instance.actor.on_before_action_response(method.token, call.args, value)
         return value
