@@ -9,7 +9,7 @@ from hypothesis import example, given, strategies as st
 from tests.protocol.wire_values import alike, values
 from trivet.protocol import cbor
 from trivet.protocol.cbor import NATIVE, TAGGED
-from trivet.protocol.cbor_scan import MAX_NODES, scan
+from trivet.protocol.cbor_scan import MAX_NODES, TYPED_ARRAYS, scan
 from trivet.protocol.errors import DecodingError
 from trivet.protocol.messages import UNDEFINED
 
@@ -24,7 +24,7 @@ def test_the_number_of_items_is_limited(unit: str) -> None:
     cbor.decode(items(MAX_NODES - 1), NATIVE)
     with pytest.raises(DecodingError, match="16384 values"):
         cbor.decode(items(MAX_NODES), NATIVE)
-    assert len(cbor.decode(items(MAX_NODES), NATIVE, nodes=None)) == MAX_NODES
+    assert len(cbor.decode(items(MAX_NODES), NATIVE, counted=False)) == MAX_NODES
 
 
 def test_a_tag_counts_for_four() -> None:
@@ -36,10 +36,65 @@ def test_a_tag_counts_for_four() -> None:
         cbor.decode(dates(MAX_NODES // 5 + 1), NATIVE)
 
 
+AFTER_TAG = {
+    1: {"number"},
+    2: {"bytes"},
+    3: {"bytes"},
+    **{number: {"bytes"} for number in (64, 68, *TYPED_ARRAYS)},
+    258: {"list"},
+    259: {"map"},
+}
+CONTENTS = {
+    "number": b"\x00",
+    "text": b"\x60",
+    "bytes": b"\x40",
+    "list": b"\x80",
+    "map": b"\xa0",
+    "tag": b"\xc1\x00",
+    "null": b"\xf6",
+}
+
+
+def let_through(data: bytes) -> bool:
+    try:
+        scan(data, counted=False)
+    except DecodingError:
+        return False
+    return True
+
+
+def test_only_the_tags_that_clients_need_are_let_through() -> None:
+    for number in range(400):
+        head = cbor2.dumps(cbor2.CBORTag(number, 0))[:-1]
+        kinds = {kind for kind, content in CONTENTS.items() if let_through(head + content)}
+        assert kinds == AFTER_TAG.get(number, set()), number
+
+
+@pytest.mark.parametrize(
+    "digits",
+    [
+        "6261",
+        "7818" + "61" * 23,
+        "7a00010000" + "61" * 100,
+        "5affffffff",
+        "9affffffff",
+        "baffffffff",
+        "990100" * 4 + "00" * 600,
+        "b90100" * 2 + "00" * 400,
+        "19ff",
+        "d84158",
+        "c1",
+    ],
+)
+def test_what_is_cut_off_is_refused_before_anything_is_built(digits: str) -> None:
+    with pytest.raises(DecodingError, match="cut off"):
+        scan(bytes.fromhex(digits), counted=False)
+
+
 def test_a_plain_tree_needs_no_second_look() -> None:
     plain: list[Any] = [1, "a", None, True, [1.5, {"a": [-1]}], "x" * 300, {"a" * 30: 1}, [1] * 300]
     for value in plain:
-        assert scan(cbor2.dumps(value), nodes=None), value
+        assert scan(cbor2.dumps(value), counted=False), value
     others: list[Any] = [
         2.0**40,
         UNDEFINED,
@@ -50,7 +105,7 @@ def test_a_plain_tree_needs_no_second_look() -> None:
         ["$" + "x" * 30, 1],
     ]
     for value in others:
-        assert not scan(cbor.encode(value, NATIVE), nodes=None), value
+        assert not scan(cbor.encode(value, NATIVE), counted=False), value
 
 
 TREES = st.recursive(
@@ -68,7 +123,7 @@ TREES = st.recursive(
 @given(TREES)
 def test_what_the_scan_calls_plain_would_not_change(tree: object) -> None:
     data = cbor2.dumps(tree)
-    if scan(data, nodes=None):
+    if scan(data, counted=False):
         assert alike(cbor2.loads(data), TAGGED.revive(cbor2.loads(data)))
 
 

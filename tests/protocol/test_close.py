@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from trivet.protocol.close import MAX_REASON, CloseCode, CloseReason, fit_reason, parse_reason
 
@@ -32,6 +32,8 @@ def test_only_a_dot_makes_a_reason_structured(text: str, reason: CloseReason | N
     assert parse_reason(text) == reason
 
 
+@example("\u00fc" * 100)
+@example("a" + "\u20ac" * 50)
 @given(st.text(alphabet="a\u00fc\u20ac\U0001f600", max_size=150))
 def test_a_reason_is_cut_at_a_character(text: str) -> None:
     fitted = fit_reason(text)

@@ -72,6 +72,13 @@ def test_headers_survive(
     assert set("".join(headers.values())) <= FIELD_VALUE - {"\t"}
 
 
+def test_a_header_has_no_control_characters() -> None:
+    sent = CallHeaders(params={"\x7f": "\n\x00\x7f\u00fc\U0001f600"})
+    headers = call_headers(sent)
+    assert set("".join(headers.values())) <= FIELD_VALUE
+    assert parse_call_headers(headers) == sent
+
+
 OFFICIAL = "rivet, rivet_encoding.json, rivet_conn_params.%7B%22name%22%3A%22bob%22%7D"
 
 
@@ -142,8 +149,9 @@ def test_params_have_a_limit() -> None:
         send("x" * 4094)
         with pytest.raises(OutgoingTooLong):
             send("x" * 4095)
-        with pytest.raises(EncodingError):
-            send(object())
+        for stranger in (object(), "\ud800"):
+            with pytest.raises(EncodingError):
+                send(stranger)
 
 
 @pytest.mark.parametrize("path", ["/connect", "/websocket", "/websocket/a/b"])

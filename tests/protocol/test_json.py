@@ -100,6 +100,9 @@ REFUSED = {
     "a BigInt of other digits": '["$BigInt","\u0663"]',
     "a huge BigInt": f'["$BigInt","{"1" * 1235}"]',
     "a bad Uint8Array": '["$Uint8Array","a"]',
+    "a Uint8Array in lines": '["$Uint8Array","AP8=\\n"]',
+    "a Uint8Array with a space": '["$Uint8Array","A P8="]',
+    "two Uint8Arrays": '["$Uint8Array","AP8=AP8="]',
     "a Uint8Array of numbers": '["$Uint8Array",[1]]',
     "a set of lists": '["$Set",[[]]]',
     "a set of no list": '["$Set",{}]',
@@ -160,7 +163,7 @@ def test_the_number_of_values_is_limited(unit: str) -> None:
     json.decode(items(MAX_NODES - 1))
     with pytest.raises(DecodingError, match="16384 values"):
         json.decode(items(MAX_NODES))
-    json.decode(items(MAX_NODES), nodes=None)
+    json.decode(items(MAX_NODES), counted=False)
 
 
 def test_keys_count_too() -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 from trivet.protocol import cbor
 from trivet.protocol.bare import Reader, blob, flag, optional, text, uint, uint64
-from trivet.protocol.cbor_scan import MAX_NODES
 from trivet.protocol.envelope import status_of
 from trivet.protocol.errors import DecodingError, EncodingError
 from trivet.protocol.messages import (
@@ -122,7 +121,7 @@ class BareCodec:
     def decode_action_response(self, data: bytes, /) -> HttpActionResponse:
         """Decode the body of a result."""
         _, reader = _open(data)
-        response = HttpActionResponse(_read_value(reader, None))
+        response = HttpActionResponse(_read_value(reader, counted=False))
         reader.end()
         return response
 
@@ -136,7 +135,7 @@ class BareCodec:
         """Decode the body of a message for a queue."""
         reader = _open_since(_QUEUES_SINCE, data)
         request = HttpQueueSendRequest(
-            _read_value(reader, MAX_NODES),
+            _read_value(reader),
             reader.optional(reader.text),
             reader.optional(reader.flag),
             reader.optional(reader.uint64),
@@ -200,16 +199,16 @@ def _write_optional_value(value: object) -> bytes:
     return b"\x00" if value is UNDEFINED else b"\x01" + _write_value(value)
 
 
-def _read_value(reader: Reader, nodes: int | None) -> Any:
-    return cbor.decode(reader.blob(), cbor.TAGGED, nodes=nodes)
+def _read_value(reader: Reader, *, counted: bool = True) -> Any:
+    return cbor.decode(reader.blob(), cbor.TAGGED, counted=counted)
 
 
 def _read_arguments(reader: Reader) -> list[Any]:
-    return arguments_of(_read_value(reader, MAX_NODES))
+    return arguments_of(_read_value(reader))
 
 
 def _read_optional_value(reader: Reader) -> Any:
-    return _read_value(reader, None) if reader.flag() else UNDEFINED
+    return _read_value(reader, counted=False) if reader.flag() else UNDEFINED
 
 
 def _read_to_client(reader: Reader, version: int) -> ToClient:
@@ -229,9 +228,9 @@ def _read_to_client(reader: Reader, version: int) -> ToClient:
                 _read_optional_actor(reader, version),
             )
         case 2:
-            return ActionResponse(reader.uint(), _read_value(reader, None))
+            return ActionResponse(reader.uint(), _read_value(reader, counted=False))
         case 3:
-            return EventMessage(reader.text(), arguments_of(_read_value(reader, None)))
+            return EventMessage(reader.text(), arguments_of(_read_value(reader, counted=False)))
         case _:
             raise DecodingError("There is no such message to the client")
 

@@ -15,7 +15,7 @@ from typing import Any, cast
 
 import cbor2
 
-from trivet.protocol.cbor_scan import BYTE_ARRAYS, MAX_NODES, TYPED_ARRAYS, scan
+from trivet.protocol.cbor_scan import BYTE_ARRAYS, TYPED_ARRAYS, scan
 from trivet.protocol.compat import set_of
 from trivet.protocol.dialect import (
     MAX_DEPTH,
@@ -57,17 +57,18 @@ def write(tree: object) -> bytes:
         raise lone_surrogate(tree) from None
 
 
-def decode(data: bytes, dialect: Dialect, *, levels: int = 0, nodes: int | None = MAX_NODES) -> Any:
+def decode(data: bytes, dialect: Dialect, *, levels: int = 0, counted: bool = True) -> Any:
     """Decode exactly one item.
 
     Args:
         levels: How many containers stand around the values, beyond the depth that they may have.
-        nodes: How many items it may consist of; ``None`` if only its length limits it.
+        counted: Whether it may consist of ``MAX_NODES`` items at most; otherwise only its length
+            limits it.
 
     Raises:
         DecodingError: If it is anything but one well-formed item within the limits.
     """
-    plain = scan(data, nodes=nodes)
+    plain = scan(data, counted=counted)
     try:
         items = cbor2.loads(
             b"\x9f" + data + b"\xff",

@@ -90,7 +90,7 @@ class CborCodec:
 
     def decode_to_client(self, data: bytes, /) -> ToClient:
         """Decode a server's WebSocket message."""
-        return envelope.read_to_client(cbor.decode(data, TAGGED, levels=_FRAME, nodes=None))
+        return envelope.read_to_client(cbor.decode(data, TAGGED, levels=_FRAME, counted=False))
 
     def encode_to_server(self, message: ToServer, /) -> bytes:
         """Encode a client's WebSocket message."""
@@ -154,7 +154,7 @@ def _encode_body(members: dict[str, Any], dialect: Dialect) -> bytes:
 
 
 def _decode_body(data: bytes) -> Any:
-    return cbor.decode(data, TAGGED, levels=_HTTP, nodes=None)
+    return cbor.decode(data, TAGGED, levels=_HTTP, counted=False)
 
 
 def _request_val(request: ActionRequest) -> bytes:

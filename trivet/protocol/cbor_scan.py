@@ -90,11 +90,12 @@ _LEAST_LENGTHS = {1: 24, 2: 256, 4: 65_536}
 _BYTES_HEADS, _FIRST_LIST = frozenset({0x58, 0x59, 0x5A}), 0x80
 
 
-def scan(data: bytes, *, nodes: int | None) -> bool:
+def scan(data: bytes, *, counted: bool = True) -> bool:
     """Check every head of an item, and find out whether its tree needs a second look.
 
     Args:
-        nodes: How many items it may consist of; ``None`` if only its length limits it.
+        counted: Whether it may consist of ``MAX_NODES`` items at most; otherwise only its length
+            limits it.
 
     Returns:
         Whether it holds nothing but text, ``None``, booleans, containers and numbers that mean
@@ -105,23 +106,23 @@ def scan(data: bytes, *, nodes: int | None) -> bool:
     """
     size = len(data)
     # An item is a byte at least, so short messages need no counting.
-    if nodes is None or size <= nodes:
+    if not counted or size <= MAX_NODES:
         run = _plain_run(data)
         if run is not None and run.end() == size:
             return True
-    return _scan_by_runs(data, nodes if nodes and size > nodes // _TAG_WEIGHT else None)
+    return _scan_by_runs(data, counted=counted and size > MAX_NODES // _TAG_WEIGHT)
 
 
-def _scan_by_runs(data: bytes, nodes: int | None) -> bool:
+def _scan_by_runs(data: bytes, *, counted: bool) -> bool:
     end = budget = len(data)
-    position, plain = 0, True
+    position, nodes, plain = 0, 0, True
     while position < end:
         run = (_plain_run if plain else _any_run)(data, position)
         stop = position if run is None else run.end()
         is_long = stop < end and data[stop] in _LONG_HEADS
-        if nodes is not None:
-            nodes -= _weight(_tokens(data, position, stop)) + is_long
-            if nodes < 0:
+        if counted:
+            nodes += _weight(_tokens(data, position, stop)) + is_long
+            if nodes > MAX_NODES:
                 raise DecodingError(f"A message may consist of {MAX_NODES} values at most")
         if is_long:
             plain = plain and data[stop] not in _BYTES_HEADS

@@ -7,6 +7,7 @@ is wrong with an offer is its ``refusal``, to be sent as the close of an accepte
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from json import dumps as dumps_ascii
 from typing import Any
@@ -53,6 +54,8 @@ EXTENSION = "trivet.1"
 
 _ENCODINGS: Mapping[str, EncodingName] = {"bare": "bare", "cbor": "cbor", "json": "json"}
 _EXTENDED = {"cbor", "json"}
+# A header carries Latin-1 at most, and no control characters; in JSON these are in strings only.
+_escape_beyond_ascii = re.compile(r"[^ -~]+").sub
 _MAX_DEADLINE_DIGITS = 15
 
 
@@ -187,9 +190,7 @@ def call_headers(call: CallHeaders) -> dict[str, str]:
     """
     headers = {"x-rivet-encoding": str(call.encoding)}
     if call.params is not UNDEFINED:
-        # A header carries Latin-1, and no control characters.
-        written = dumps_ascii(json.TAGGED.lower(call.params), separators=(",", ":"))
-        written = written.replace("\x7f", "\\u007f")
+        written = _escape_beyond_ascii(_escape, json.encode(call.params).decode())
         headers["x-rivet-conn-params"] = _within_limit(written.encode("ascii")).decode("ascii")
     if call.skip_ready_wait:
         headers["x-rivet-skip-ready-wait"] = "1"
@@ -249,6 +250,10 @@ def _read_params(text: str | None) -> Any:
     if len(data) > MAX_PARAMS:
         raise IncomingTooLong(len(data), MAX_PARAMS)
     return json.decode(data)
+
+
+def _escape(run: re.Match[str]) -> str:
+    return dumps_ascii(run[0])[1:-1]
 
 
 def _within_limit(params: bytes) -> bytes:

@@ -72,26 +72,27 @@ def write(tree: object) -> bytes:
         raise lone_surrogate(tree) from None
 
 
-def decode(data: bytes, *, levels: int = 0, nodes: int | None = MAX_NODES) -> Any:
+def decode(data: bytes, *, levels: int = 0, counted: bool = True) -> Any:
     """Decode a text to a wire value; the arguments and errors are those of ``parse``."""
-    tree = parse(data, levels=levels, nodes=nodes)
+    tree = parse(data, levels=levels, counted=counted)
     return TAGGED.revive(tree) if may_be_tagged(data) else tree
 
 
-def parse(data: bytes, *, levels: int = 0, nodes: int | None = MAX_NODES) -> Any:
+def parse(data: bytes, *, levels: int = 0, counted: bool = True) -> Any:
     """Decode a text to a tree, in which tags are still lists.
 
     Args:
         levels: How many containers stand around the values, beyond the depth that they may have.
-        nodes: How many values and keys it may consist of; ``None`` if only its length limits it.
+        counted: Whether it may consist of ``MAX_NODES`` values and keys at most; otherwise only
+            its length limits it.
 
     Raises:
         DecodingError: If it is anything but one strict JSON text within the limits.
     """
     depth = MAX_DEPTH + levels
     # A level takes a bracket, and a value a byte at least.
-    if data.count(b"[") + data.count(b"{") > depth or (nodes and len(data) > nodes):
-        _check_shape(_structure(data), depth, nodes)
+    if data.count(b"[") + data.count(b"{") > depth or (counted and len(data) > MAX_NODES):
+        _check_shape(_structure(data), depth, counted=counted)
     try:
         tree = _from_json(data) if len(data) <= _HARMLESS else _decode_long(data)
     except (msgspec.MsgspecError, UnicodeDecodeError):
@@ -123,10 +124,11 @@ def _structure(data: bytes) -> bytes:
     return _replace_strings(b'"', data).translate(None, _SPACE)
 
 
-def _check_shape(structure: bytes, depth: int, nodes: int | None) -> None:
+def _check_shape(structure: bytes, depth: int, *, counted: bool) -> None:
     filled = structure.replace(b"[]", b"0").replace(b"{}", b"0")
-    containers = filled.count(b"[") + filled.count(b"{")
-    if nodes is not None and containers + filled.count(b",") + filled.count(b":") >= nodes:
+    # Every mark but the closing ones stands before a value or a key, and the first has none.
+    marks = sum(map(filled.count, (b"[", b"{", b",", b":")))
+    if counted and marks >= MAX_NODES:
         raise DecodingError(f"A message may consist of {MAX_NODES} values at most")
     brackets = filled.translate(None, _NO_BRACKETS)
     if max(accumulate(map(_STEPS.__getitem__, brackets)), default=0) > depth:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 from trivet.protocol import envelope, json
-from trivet.protocol.cbor_scan import MAX_NODES
 from trivet.protocol.dialect import MAX_DEPTH
 from trivet.protocol.errors import EncodingError
 from trivet.protocol.messages import (
@@ -62,7 +61,7 @@ class JsonCodec:
 
     def decode_to_client(self, data: bytes, /) -> ToClient:
         """Decode a server's WebSocket message."""
-        return envelope.read_to_client(_decode_frame(data, nodes=None))
+        return envelope.read_to_client(_decode_frame(data, counted=False))
 
     def encode_to_server(self, message: ToServer, /) -> bytes:
         """Encode a client's WebSocket message."""
@@ -75,7 +74,7 @@ class JsonCodec:
 
     def decode_to_server(self, data: bytes, /) -> ToServer:
         """Decode a client's WebSocket message."""
-        return envelope.read_to_server(_decode_frame(data, nodes=MAX_NODES))
+        return envelope.read_to_server(_decode_frame(data))
 
     def number_event(self, event: bytes, seq: int, /) -> bytes:
         """Add a connection's ``seq`` to an event that was encoded once for all of them."""
@@ -131,12 +130,12 @@ def _encode_frame(tag: str, val: dict[str, Any]) -> bytes:
 
 
 def _decode_reply(data: bytes) -> Any:
-    return json.decode(data, levels=_HTTP, nodes=None)
+    return json.decode(data, levels=_HTTP, counted=False)
 
 
-def _decode_frame(data: bytes, *, nodes: int | None) -> Any:
+def _decode_frame(data: bytes, *, counted: bool = True) -> Any:
     """Decode a frame to values, except for its id if that is the only tag in it."""
-    tree = json.parse(data, levels=_FRAME, nodes=nodes)
+    tree = json.parse(data, levels=_FRAME, counted=counted)
     if json.may_be_tagged(data) and not _only_id_is_tagged(data, tree):
         return json.TAGGED.revive(tree)
     return tree
