@@ -129,8 +129,7 @@ class Binder:
         Raises:
             ValidationError: If they do not fit.
         """
-        kind = class_of(wire)
-        if kind is not list:
+        if class_of(wire) is not list:
             raise validation_error([f"{wrong_type('list', wire)} @ $"])
         hooks = self._from_wire
         if self._required <= len(wire) <= len(hooks) and UNDEFINED not in wire:

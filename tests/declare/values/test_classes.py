@@ -279,6 +279,16 @@ def test_names_on_the_wire_can_be_converted() -> None:
     assert shape.encode(member) == wire(Member).encode(member)
 
 
+def test_an_attribute_may_have_any_name() -> None:
+    names = ["attrs", "cl", "converter", "self_", "o", "res", "errors", "instance"]
+    made = attrs.make_class("Names", {name: attrs.field(type=int) for name in names})
+    value = made(*range(len(names)))
+    for naming in (None, camel_case):
+        shape = shape_of(made, place=Place.WIRE, where="", naming=naming)
+        assert shape.copy(value) == value
+        assert shape.load(shape.dump(value)) == value
+
+
 @pytest.mark.parametrize(
     ("cls", "reason"),
     [

@@ -117,8 +117,7 @@ class _StructureHooks:
         absent = {self._wire_name(f.name): None for f in node.fields if _is_none_if_absent(f)}
 
         def structure(wire: Any, _: Any = None) -> Any:
-            kind = class_of(wire)
-            if kind is not dict:
+            if class_of(wire) is not dict:
                 raise wrong_type(node.cls.__name__, wire)
             entries: dict[str, Any] = wire
             if UNDEFINED in entries.values():
@@ -135,7 +134,7 @@ class _StructureHooks:
         renamed: dict[str, Any] = {
             field.name: override(rename=self._wire_name(field.name))
             for field in fields
-            if self._naming is not None
+            if self._wire_name(field.name) != field.name
         }
         # Nodes stand for the types of the attributes, and the variables of a generic class are
         # replaced in them already; cattrs only asks that each of them has been given something.

@@ -121,7 +121,9 @@ class UnstructureHooks:
     def _object(self, node: ObjectOf) -> UnstructureHook:
         naming = self._form.naming
         renamed: dict[str, Any] = {
-            field.name: override(rename=naming(field.name)) for field in node.fields if naming
+            field.name: override(rename=naming(field.name))
+            for field in node.fields
+            if naming is not None and naming(field.name) != field.name
         }
         return make_dict_unstructure_fn_from_attrs(
             [field.attribute.evolve(type=field.node) for field in node.fields],
