@@ -1,0 +1,47 @@
+"""What a server's answer over HTTP means: a result, or an error in one of two encodings."""
+
+from __future__ import annotations
+
+from trivet.client.http import HttpResponse
+from trivet.declare.errors import ActionError, Error
+from trivet.protocol.codec import CODECS
+from trivet.protocol.errors import DecodingError
+from trivet.protocol.faults import Fault, error_of
+from trivet.protocol.messages import UNDEFINED, ErrorMessage, HttpResponseError
+
+__all__ = ["check_answer", "stated_error", "told_error"]
+
+
+def check_answer(response: HttpResponse) -> None:
+    """Return if a request was successful.
+
+    Raises:
+        Error: What the server reports instead.
+    """
+    if not 200 <= response.status < 300:
+        raise stated_error(response) or ActionError(
+            f"The server answered with status {response.status}, and not why",
+            group="rivetkit",
+            code="internal_error",
+            metadata={"status": response.status},
+        )
+
+
+def stated_error(response: HttpResponse) -> Error | None:
+    """Return the error in a response, if there is one (client protocol, section 6.1).
+
+    Errors on the way to an actor are JSON, whatever the request was; an actor's are in the
+    encoding of the request, and this client's requests are in cbor.
+    """
+    is_json = "application/json" in response.headers.get("content-type", "")
+    codec = CODECS["json" if is_json else "cbor"]
+    try:
+        return told_error(codec.decode_error(response.body))
+    except DecodingError:
+        return None
+
+
+def told_error(message: ErrorMessage | HttpResponseError) -> Error:
+    """Make the exception for an error that has arrived."""
+    metadata = None if message.metadata is UNDEFINED else message.metadata
+    return error_of(Fault(message.group, message.code, message.message, metadata))

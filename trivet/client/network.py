@@ -1,0 +1,209 @@
+"""Actors of another process: calls over HTTP, connections over WebSockets, both in cbor."""
+
+from __future__ import annotations
+
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
+from urllib.parse import quote
+
+import trio
+
+from trivet.client.answers import check_answer
+from trivet.client.connection import fresh_params, open_connection
+from trivet.client.deadline import milliseconds_left
+from trivet.client.endpoint import Endpoint, StreamOpener, opener, parse_endpoint
+from trivet.client.http import HttpPool, HttpRequest
+from trivet.client.lookup import Lookup
+from trivet.client.reconnect import repeat_delay
+from trivet.client.values import WireValues
+from trivet.client.websocket import WebSocketDialer
+from trivet.declare.action import Action
+from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError, Error
+from trivet.declare.handle import Address, LiveTarget
+from trivet.declare.keys import InvalidKeyError, check_key
+from trivet.declare.registry import definition_of
+from trivet.declare.wire_names import Naming
+from trivet.protocol.codec import CODECS
+from trivet.protocol.errors import DecodingError, OutgoingTooLong
+from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget, gateway_url
+from trivet.protocol.handshake import CallHeaders, call_headers
+from trivet.protocol.messages import UNDEFINED, HttpActionRequest
+
+__all__ = ["NetworkTarget", "NetworkTransport", "open_network_transport"]
+
+CODEC = CODECS["cbor"]
+
+
+@asynccontextmanager
+async def open_network_transport(
+    url: str,
+    *,
+    connect: StreamOpener | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    naming: Naming | None = None,
+) -> AsyncGenerator[NetworkTransport]:
+    """Open a way to a server; nothing is sent before it is needed.
+
+    Args:
+        url: ``http`` or ``https``, host and port, optionally a base path, and the namespace and
+            the token of the client as ``namespace:token@`` before the host.
+        connect: Opens a stream to the server instead of TCP, for tests and tunnels.
+        ssl_context: For ``https``; by default the system's certificates count.
+        naming: The server's rule for names on the wire, as its registry has it.
+
+    Raises:
+        ValueError: If the URL is no server's.
+    """
+    endpoint = parse_endpoint(url)
+    connect = opener(endpoint, connect, ssl_context)
+    pool = HttpPool(connect, endpoint.authority)
+    try:
+        yield NetworkTransport(endpoint, connect, pool, naming)
+    finally:
+        await pool.aclose()
+
+
+class NetworkTransport:
+    """Reaches the actors of one server.
+
+    Args:
+        endpoint: The server.
+        connect: Connects to it.
+        pool: Sends it requests.
+        naming: Its rule for names on the wire.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connect: StreamOpener,
+        pool: HttpPool,
+        naming: Naming | None = None,
+    ) -> None:
+        self.endpoint = endpoint
+        self.connect = connect
+        self.pool = pool
+        self.lookup = Lookup(endpoint, pool)
+        self._naming = naming
+
+    def target(self, actor: type[Any], address: Address, /) -> NetworkTarget:
+        """Address an actor.
+
+        Raises:
+            TypeError: If the class is no actor.
+            ValueError: If the key breaks a limit.
+        """
+        check_key(address.key)
+        return NetworkTarget(self, definition_of(actor, self._naming), address)
+
+    async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor and return its id."""
+        definition = definition_of(actor, self._naming)
+        given = WireValues(definition).input(input)
+        return await self.lookup.create(definition.name, check_key(key), given)
+
+
+class NetworkTarget:
+    """One addressed actor of a server."""
+
+    def __init__(
+        self, transport: NetworkTransport, definition: Definition, address: Address
+    ) -> None:
+        self._transport = transport
+        self._definition = definition
+        self._address = address
+        self._values = WireValues(definition)
+        self._route: GatewayTarget | None = None
+
+    async def call(
+        self,
+        action: Action[Any, ..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        params: object,
+        /,
+    ) -> Any:
+        """Call an action."""
+        method = self._definition.method(action)
+        arguments = self._values.arguments(method, args, kwargs)
+        return self._values.result(method, await self._call(method.name, arguments, params))
+
+    async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
+        """Call an action by its name on the wire, with wire values."""
+        arguments = self._values.named_arguments(name, args)
+        return self._values.named_result(name, await self._call(name, arguments, params))
+
+    async def resolve(self) -> str:
+        """Return the actor's id."""
+        address, lookup, name = self._address, self._transport.lookup, self._definition.name
+        if address.actor_id is not None:
+            return await lookup.check(name, address.actor_id)
+        if not address.create:
+            return await lookup.find(name, address.key)
+        given = self._values.input(address.input)
+        return await lookup.get_or_create(name, address.key, given)
+
+    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
+        """Open a connection."""
+        transport = self._transport
+        dialer = WebSocketDialer(
+            transport.endpoint, transport.connect, self._values, self.route, self._address.create
+        )
+        return open_connection(dialer, self, params)
+
+    async def route(self) -> GatewayTarget:
+        """Return how a URL names the actor, asking the server where a key fits into none."""
+        if self._route is not None:
+            return self._route
+        address, endpoint = self._address, self._transport.endpoint
+        if address.actor_id is not None:
+            self._route = DirectTarget(address.actor_id, endpoint.token)
+            return self._route
+        query = QueryTarget(
+            self._definition.name,
+            address.key,
+            address.create,
+            self._values.input(address.input) if address.create else UNDEFINED,
+            endpoint.namespace,
+            token=endpoint.token,
+        )
+        try:
+            gateway_url(query)
+        except (InvalidKeyError, OutgoingTooLong):
+            # Not remembered: another actor may have the key when this one is destroyed.
+            return DirectTarget(await self.resolve(), endpoint.token)
+        self._route = query
+        return query
+
+    async def _call(self, name: str, arguments: list[Any], params: object) -> Any:
+        body = CODEC.encode_action_request(HttpActionRequest(arguments))
+        sent = self._values.params(await fresh_params(params))
+        path = f"/action/{quote(name, safe='')}"
+        tries = 1
+        while True:
+            headers = CallHeaders(
+                "cbor", sent, deadline=milliseconds_left(trio.current_effective_deadline())
+            )
+            try:
+                return await self._post(path, call_headers(headers), body)
+            except Error as error:
+                delay = repeat_delay(error, tries, creates=self._address.create)
+                if delay is None:
+                    raise
+            await trio.sleep(delay)
+            tries += 1
+
+    async def _post(self, path: str, headers: dict[str, str], body: bytes) -> Any:
+        transport = self._transport
+        url = transport.endpoint.base_path + gateway_url(await self.route(), path)
+        headers["content-type"] = CODEC.content_type
+        response = await transport.pool.request(HttpRequest("POST", url, headers, body))
+        check_answer(response)
+        try:
+            return CODEC.decode_action_response(response.body).output
+        except DecodingError as error:
+            message = f"The server's answer is malformed: {error.message}"
+            raise ActionError(message, group="rivetkit", code="internal_error") from None

@@ -1,0 +1,77 @@
+"""A stream that notes when the server last gave a sign of life, and when it ended."""
+
+from __future__ import annotations
+
+from typing import Final
+
+import trio
+from trio_websocket import ConnectionClosed, WebSocketConnection
+
+__all__ = ["WatchedStream"]
+
+PING_AFTER: Final = 20.0
+DEAD_AFTER: Final = 20.0
+
+
+class WatchedStream(trio.abc.Stream):
+    """A stream under a WebSocket.
+
+    Args:
+        stream: The stream itself.
+
+    Attributes:
+        handshake: Cancelled when nothing more will arrive.
+    """
+
+    def __init__(self, stream: trio.abc.Stream) -> None:
+        self._stream = stream
+        self._heard_at = trio.current_time()
+        self.handshake = trio.CancelScope()
+
+    async def send_all(self, data: bytes | bytearray | memoryview) -> None:
+        """Send bytes."""
+        await self._stream.send_all(data)
+
+    async def wait_send_all_might_not_block(self) -> None:
+        """Wait until there is room."""
+        await self._stream.wait_send_all_might_not_block()
+
+    async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
+        """Wait for bytes."""
+        try:
+            data = await self._stream.receive_some(max_bytes)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            self.handshake.cancel()
+            raise
+        if data:
+            self._heard_at = trio.current_time()
+        else:
+            self.handshake.cancel()
+        return data
+
+    async def aclose(self) -> None:
+        """Close the stream."""
+        self.handshake.cancel()
+        await self._stream.aclose()
+
+    async def keep_alive(self, socket: WebSocketConnection) -> None:
+        """Ask a silent server for a sign of life, and close the stream if none comes."""
+        async with trio.open_nursery() as nursery:
+            while True:
+                heard_at = self._heard_at
+                await trio.sleep_until(heard_at + PING_AFTER)
+                if self._heard_at > heard_at:
+                    continue
+                nursery.start_soon(_ping, socket)  # it waits for a pong that may never come
+                await trio.sleep(DEAD_AFTER)
+                if self._heard_at == heard_at:
+                    break
+            await trio.aclose_forcefully(self)
+            nursery.cancel_scope.cancel()
+
+
+async def _ping(socket: WebSocketConnection) -> None:
+    try:
+        await socket.ping()
+    except ConnectionClosed:
+        pass  # the reader tells how it ended

@@ -1,0 +1,265 @@
+"""Sessions over the network: the real protocol over a WebSocket (client protocol, 6 and 11).
+
+trio-websocket carries the frames, and this file keeps to what it bears:
+
+1. Its reader is never made to wait, or it would answer no ping: what arrives is handed on at once.
+2. One task writes. When it is cancelled in the middle of a frame the stream is never used again.
+3. Whatever its tasks raise ends this session alone, and its stream is closed in any case.
+4. The end of the bytes during the handshake ends the handshake: by itself it would wait on.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections import deque
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, cast
+
+import trio
+from trio_websocket import (
+    CloseReason,
+    ConnectionClosed,
+    ConnectionRejected,
+    WebSocketConnection,
+    wrap_client_stream,
+)
+
+from trivet.client.answers import stated_error, told_error
+from trivet.client.deadline import milliseconds_left
+from trivet.client.endpoint import Endpoint, StreamOpener
+from trivet.client.http import HttpResponse
+from trivet.client.session import Ending, Receiver, SessionLost
+from trivet.client.values import WireValues
+from trivet.client.watched_stream import WatchedStream
+from trivet.declare.errors import ConnectionLost
+from trivet.protocol.client import MAX_FRAME, ClientConnection, ClientState
+from trivet.protocol.close import CloseCode
+from trivet.protocol.codec import CODECS
+from trivet.protocol.gateway import GatewayTarget, gateway_url
+from trivet.protocol.handshake import EXTENSION, subprotocols
+from trivet.protocol.messages import ActionResponse, ErrorMessage, EventMessage, Init
+
+__all__ = ["WebSocketDialer"]
+
+logger = logging.getLogger(__name__)
+
+DIAL_TIME: Final = 15.0
+"""Seconds for the stream to open, and for the handshake."""
+
+INIT_TIME: Final = 30.0
+"""Seconds for Init: a server gives up an opening after half of that."""
+
+READ_SIZE: Final = 64 * 1024
+QUEUE_SIZE: Final = 64
+
+
+class WebSocketDialer:
+    """Opens sessions with an actor of a server.
+
+    Args:
+        endpoint: The server.
+        connect: Connects to it.
+        values: How values travel.
+        route: Tells how a URL names the actor.
+        creates: Whether the actor is created if there is none.
+    """
+
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        connect: StreamOpener,
+        values: WireValues,
+        route: Callable[[], Awaitable[GatewayTarget]],
+        creates: bool,
+    ) -> None:
+        self.values = values
+        self.creates = creates
+        self._endpoint = endpoint
+        self._connect = connect
+        self._route = route
+
+    async def run(self, params: Any, receiver: Receiver, /) -> Ending:
+        """Open a session and serve it until its end."""
+        offered = subprotocols("cbor", params=self.values.params(params))
+        path = await self._path()
+        stream = await self._open_stream()
+        session: WebSocketSession | None = None
+        ending = Ending()
+        failure: Exception | None = None
+        try:
+            async with trio.open_nursery() as nursery:
+                socket = await self._shake_hands(nursery, stream, path, offered)
+                session = WebSocketSession(socket, receiver)
+                nursery.start_soon(session.write)
+                nursery.start_soon(stream.keep_alive, socket)
+                ending = await session.read()
+                nursery.cancel_scope.cancel()
+        except* Exception as group:  # the connection's firewall
+            failure = _first(group)
+        finally:
+            await trio.aclose_forcefully(stream)
+        if failure is not None and not (session is not None and session.is_leaving):
+            raise _judged(failure)
+        return ending
+
+    def waiting(self) -> AbstractContextManager[None]:
+        """Return nothing: only within a process it is known who waits for whom."""
+        return nullcontext()
+
+    async def _path(self) -> str:
+        try:
+            return self._endpoint.base_path + gateway_url(await self._route(), "/connect")
+        except ConnectionLost as lost:
+            raise SessionLost(lost.message) from lost
+
+    async def _open_stream(self) -> WatchedStream:
+        with trio.move_on_after(DIAL_TIME):
+            try:
+                return WatchedStream(await self._connect())
+            except (OSError, trio.BrokenResourceError) as error:
+                raise SessionLost(f"cannot connect: {error}") from error
+        raise SessionLost(f"no connection within {DIAL_TIME:g} s")
+
+    async def _shake_hands(
+        self, nursery: trio.Nursery, stream: WatchedStream, path: str, offered: list[str]
+    ) -> WebSocketConnection:
+        stream.handshake.deadline = trio.current_time() + DIAL_TIME
+        with stream.handshake:
+            return await wrap_client_stream(
+                nursery,
+                cast("trio.SocketStream", stream),  # it takes any stream
+                self._endpoint.authority,
+                path,
+                subprotocols=offered,
+                message_queue_size=QUEUE_SIZE,
+                max_message_size=MAX_FRAME,
+                receive_buffer_size=READ_SIZE,
+            )
+        raise SessionLost("the handshake did not come to its end")
+
+
+class WebSocketSession:
+    """An open WebSocket.
+
+    Args:
+        socket: The WebSocket.
+        receiver: Who hears what arrives.
+
+    Attributes:
+        is_leaving: Whether the client has begun to say goodbye.
+    """
+
+    def __init__(self, socket: WebSocketConnection, receiver: Receiver) -> None:
+        self.is_leaving = False
+        self._socket = socket
+        self._receiver = receiver
+        self._machine = ClientConnection(CODECS["cbor"])
+        self._opening = trio.CancelScope()
+        self._outbox: deque[bytes] = deque()
+        self._news = trio.Event()
+        self._left = trio.Event()
+
+    # What the connection does
+
+    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int:
+        """Send a call."""
+        if self._machine.state is not ClientState.OPEN:
+            return 0  # it is ending, and its calls with it
+        left = milliseconds_left(deadline) if self._socket.subprotocol == EXTENSION else None
+        self._machine.next_id = call_id
+        _, payload = self._machine.call(name, arguments, deadline=left)
+        self._put(payload)
+        return len(payload)
+
+    def subscribe(self, event_name: str, *, wanted: bool) -> None:
+        """Ask for an event, or no longer."""
+        if self._machine.state is ClientState.OPEN:
+            self._put(self._machine.subscribe(event_name, wanted=wanted))
+
+    def close(self) -> None:
+        """Begin to say goodbye: what was not sent yet stays unsent."""
+        self.is_leaving = True
+        self._news.set()
+
+    # Its tasks
+
+    async def read(self) -> Ending:
+        """Hand on what arrives until the end.
+
+        Raises:
+            SessionLost: If Init does not come in time.
+            RemoteProtocolError: If the server breaks the protocol.
+        """
+        self._opening.deadline = trio.current_time() + INIT_TIME
+        with self._opening:
+            try:
+                while True:
+                    self._take(await self._socket.get_message())
+            except ConnectionClosed as closed:
+                if self.is_leaving:
+                    await self._left.wait()
+                return _ending(closed.reason)
+        raise SessionLost(f"no Init within {INIT_TIME:g} s")
+
+    async def write(self) -> None:
+        """Send what is in the outbox, and in the end the goodbye."""
+        try:
+            while not self.is_leaving:
+                if self._outbox:
+                    await self._socket.send_message(self._outbox.popleft())
+                else:
+                    self._news = trio.Event()
+                    await self._news.wait()
+            await self._socket.aclose(CloseCode.NORMAL, "Disposed")
+        except ConnectionClosed:
+            pass  # the reader tells how it ended
+        finally:
+            self._left.set()
+
+    def _put(self, payload: bytes) -> None:
+        self._outbox.append(payload)
+        self._news.set()
+
+    def _take(self, message: str | bytes) -> None:
+        data = message.encode() if isinstance(message, str) else message
+        match self._machine.receive(data):
+            case Init():
+                self._opening.deadline = math.inf
+                self._receiver.opened(self)
+            case ActionResponse(call_id, output):
+                self._receiver.replied(call_id, output)
+            case EventMessage(name, args):
+                self._receiver.event(name, args)
+            case ErrorMessage(action_id=call_id) as error:
+                self._receiver.failed(call_id, told_error(error))
+            case None:
+                pass
+
+
+def _ending(reason: CloseReason | None) -> Ending:
+    return Ending() if reason is None else Ending(reason.code, reason.reason or "")
+
+
+def _first(error: Any) -> Exception:
+    """Return an error of a group: where there are several, one has led to the others."""
+    inner: tuple[Any, ...] = getattr(error, "exceptions", ())
+    return _first(inner[0]) if inner else error
+
+
+def _judged(failure: Exception) -> Exception:
+    """Return what a failed session raises: the error that the server stated, else a loss."""
+    if isinstance(failure, SessionLost):
+        return failure
+    if isinstance(failure, ConnectionRejected):
+        headers = {
+            name.decode("latin-1").lower(): value.decode("latin-1")
+            for name, value in failure.headers
+        }
+        stated = stated_error(HttpResponse(failure.status_code, headers, failure.body or b""))
+        return stated or SessionLost(f"the server answered with status {failure.status_code}")
+    logger.warning("a session ended by a mishap", exc_info=failure)
+    lost = SessionLost(f"the session failed: {failure!r}")
+    lost.__cause__ = failure
+    return lost
