@@ -1,0 +1,11 @@
+"""The benchmarks that a run does, in this order: each is one file and one line here."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from benchmarks import ask, broadcast, echo
+
+__all__ = ["BENCHMARKS"]
+
+BENCHMARKS: Final = (ask.BENCHMARK, echo.BENCHMARK, broadcast.BENCHMARK)
