@@ -49,7 +49,7 @@ from trivet.declare.request import (
     current_request,
 )
 from trivet.declare.wire_names import camel_case
-from trivet.open import open_runtime, serve
+from trivet.open import open_client, open_runtime, serve
 from trivet.runtime.call import current_deadline
 from trivet.runtime.runtime import Runtime
 from trivet.server.serve import Server
@@ -97,6 +97,7 @@ __all__ = [
     "camel_case",
     "current_deadline",
     "current_request",
+    "open_client",
     "open_runtime",
     "serve",
 ]

@@ -10,10 +10,13 @@ from contextlib import asynccontextmanager
 
 import trio
 
+from trivet.client.endpoint import StreamOpener
 from trivet.client.local import LocalTransport
+from trivet.client.network import open_network_transport
 from trivet.declare.handle import Client
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
+from trivet.declare.wire_names import Naming
 from trivet.ports import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.server.serve import Server, run_server
@@ -21,7 +24,7 @@ from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
 
-__all__ = ["open_runtime", "serve"]
+__all__ = ["open_client", "open_runtime", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +48,33 @@ async def open_runtime(
     async with run_runtime(registry, storage, Counters(), limits or Limits()) as runtime:
         runtime.client = Client(LocalTransport(runtime))
         yield runtime
+
+
+@asynccontextmanager
+async def open_client(
+    url: str,
+    *,
+    naming: Naming | None = None,
+    ssl_context: ssl.SSLContext | None = None,
+    connect: StreamOpener | None = None,
+) -> AsyncGenerator[Client]:
+    """Reach the actors of a server, for as long as the body runs.
+
+    Nothing is sent before it is needed, so the server may start later.
+
+    Args:
+        url: ``http`` or ``https``, host and port, optionally a base path, and a namespace and a
+            token as ``namespace:token@`` before the host.
+        naming: The server's rule for names on the wire, as its registry has it.
+        ssl_context: For ``https``; by default the system's certificates count.
+        connect: Opens a stream to the server instead of TCP, for tests and tunnels.
+
+    Raises:
+        ValueError: If the URL is no server's.
+    """
+    opening = open_network_transport(url, connect=connect, ssl_context=ssl_context, naming=naming)
+    async with opening as transport:
+        yield Client(transport)
 
 
 async def serve(
