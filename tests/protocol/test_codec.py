@@ -15,6 +15,8 @@ from trivet.protocol.messages import (
     ActionResponse,
     EventMessage,
     HttpActionRequest,
+    HttpActionResponse,
+    HttpResponseError,
     Init,
 )
 
@@ -159,3 +161,21 @@ def test_json_needs_no_walk_but_for_tags_beside_the_id() -> None:
     assert JSON.decode_to_server(untagged) == ActionRequest(3, "a", [{"id": 5}])
     escaped = plain % b'["\\u0024Undefined",0]'
     assert JSON.decode_to_server(escaped) == ActionRequest(3, "a", [UNDEFINED])
+
+
+@every_codec
+@pytest.mark.parametrize(
+    "message",
+    [
+        ActionResponse(0, list(range(20_000))),
+        EventMessage("e", list(range(20_000))),
+        HttpActionResponse(list(range(20_000))),
+        HttpResponseError("g", "c", "m", list(range(20_000))),
+    ],
+    ids=lambda message: type(message).__name__,
+)
+def test_a_server_may_say_more_than_a_client(codec: Codec, message: Message) -> None:
+    assert decode(codec, message, encode(codec, message)) == message
+    request = ActionRequest(0, "a", list(range(20_000)))
+    with pytest.raises(DecodingError, match="16384 values"):
+        codec.decode_to_server(codec.encode_to_server(request))
