@@ -267,6 +267,11 @@ def test_a_class_met_on_the_way_to_a_refusal_is_looked_at_again() -> None:
         assert "complex is not supported" in refusal(annotation)
 
 
+def test_a_class_is_read_once() -> None:
+    assert wire(Constant).node is wire(Constant).node
+    assert wire(Constant).node is not state(Constant).node
+
+
 def test_names_that_only_the_user_of_a_class_knows() -> None:
     @attrs.define
     class Local:

@@ -168,24 +168,33 @@ def test_copy_refuses(annotation: Any, value: Any, faults: list[str]) -> None:
     assert paths(wire(annotation).dump, value) == faults
 
 
+made: list[int] = []
+
+
+def note(_instance: object, _attribute: object, value: int) -> None:
+    made.append(value)
+
+
+@attrs.define
+class Tree:
+    level: int = attrs.field(validator=note)
+    children: dict[str, list[tuple[Tree, ...]]] = attrs.field(factory=dict[str, Any])
+
+
 def test_a_fault_far_inside_is_found_in_one_pass() -> None:
-    made: list[int] = []
-
-    def seen(_instance: object, _attribute: object, value: int) -> None:
-        made.append(value)
-
-    @attrs.define
-    class Tree:
-        level: int = attrs.field(validator=seen)
-        children: dict[str, list[tuple[Tree, ...]]] = attrs.field(factory=dict[str, Any])
-
-    leaf: dict[str, Any] = {"level": 0}
+    made.clear()
     tree: dict[str, Any] = {"level": "not a number"}
     for level in range(1, 15):
-        tree = {"level": level, "children": {"x": [[leaf, tree]]}}
+        tree = {"level": level, "children": {"x": [[{"level": 0}, tree]]}}
     path = ".children[*][0][1]" * 14
     assert paths(wire(Tree).load, tree) == [f"invalid type, expected int, got str @ ${path}.level"]
     assert made == [0] * 14
+
+
+def test_what_comes_after_too_many_faults_is_not_looked_at() -> None:
+    made.clear()
+    paths(wire(list[Tree]).load, [None] * MAX_PATHS + [{"level": 1}])
+    assert made == []
 
 
 def test_int_keys_are_kept_in_state() -> None:

@@ -175,12 +175,14 @@ def test_the_last_level_fits_and_one_more_does_not(
 
 
 def test_a_list_below_the_last_level_does_not_fit() -> None:
-    tree = Tree(children=[])  # a tree of one level has a list, which is a second
+    tree = Tree()  # its own list is a second level
     for _ in range(MAX_DEPTH // 2 - 1):
         tree = Tree(children=[tree])
     shape = wire(Tree)
     assert shape.load(shape.dump(tree)) == tree
-    paths(shape.copy, Tree(children=[tree]))
+    below = "$[0]" + ".children[0]" * (MAX_DEPTH // 2 - 1) + ".children"
+    fault = f"nested too deeply, more than 64 levels @ {below}"
+    assert paths(wire(list[Tree]).copy, [tree]) == [fault]
 
 
 def test_two_classes_that_contain_each_other() -> None:

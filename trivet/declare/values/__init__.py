@@ -3,7 +3,8 @@
 The way of a type: ``annotations`` reads it into a tree of ``nodes`` or refuses it (``unions``,
 ``classes``, ``refusal``); ``copying`` generates a function from the tree, and ``faults`` explains
 what that refused; ``structure`` (``leaves``, ``containers``, ``choices``) loads it from the wire,
-``unstructure`` brings it there, and ``stored`` into the store. ``shape`` puts them together.
+``unstructure`` brings it there, and ``stored`` into the store. ``shape`` puts them together;
+``parameters`` and ``matching`` do the same for a whole signature.
 """
 
 from trivet.declare.values.annotations import Place
