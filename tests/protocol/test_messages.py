@@ -1,22 +1,15 @@
 from __future__ import annotations
 
-import copy
-import pickle
-
 import attrs
 import pytest
 
+import trivet.declare.values as values
 from trivet.protocol.messages import UNDEFINED, ActionRequest, Undefined, arguments_of
 
 
-def test_undefined_is_one_object() -> None:
-    assert Undefined() is UNDEFINED
-    assert copy.copy(UNDEFINED) is UNDEFINED
-    assert copy.deepcopy([UNDEFINED])[0] is UNDEFINED
-    assert pickle.loads(pickle.dumps(UNDEFINED)) is UNDEFINED
-    assert not UNDEFINED
-    assert repr(UNDEFINED) == "UNDEFINED"
-    assert not attrs.has(Undefined)
+def test_what_is_undefined_on_the_wire_is_undefined_for_an_actor() -> None:
+    assert UNDEFINED is values.UNDEFINED
+    assert Undefined is values.Undefined
 
 
 def test_arguments() -> None:

@@ -7,9 +7,11 @@ take a tuple, which arrives as a list.
 
 from __future__ import annotations
 
-from typing import Any, Final, Literal, TypeAlias, final
+from typing import Any, Literal, TypeAlias
 
 import attrs
+
+from trivet.declare.values.undefined import UNDEFINED, Undefined
 
 __all__ = [
     "UNDEFINED",
@@ -32,30 +34,6 @@ __all__ = [
     "Undefined",
     "arguments_of",
 ]
-
-
-@final
-class Undefined:
-    """The type of ``UNDEFINED``."""
-
-    __slots__ = ()
-
-    def __new__(cls) -> Undefined:
-        """Return the one object."""
-        return UNDEFINED
-
-    def __bool__(self) -> Literal[False]:
-        return False
-
-    def __repr__(self) -> str:
-        return "UNDEFINED"
-
-    def __reduce__(self) -> str:
-        return "UNDEFINED"
-
-
-UNDEFINED: Final[Undefined] = object.__new__(Undefined)
-"""JavaScript's ``undefined``: an argument, a result or metadata that is absent, not ``None``."""
 
 EncodingName = Literal["bare", "cbor", "json"]
 """The encodings that clients may ask for."""
