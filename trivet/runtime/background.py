@@ -1,6 +1,6 @@
 """Tasks of an actor without a turn: ``run`` and what ``self.start_soon`` starts.
 
-They are cancelled when the actor begins to stop. An error in ``run`` is logged and changes
+They are cancelled when the actor begins to stop; the end of its grace waits for them. An error in ``run`` is logged and changes
 nothing else; one in a ``start_soon`` task crashes its actor, and no other.
 """
 
@@ -25,12 +25,13 @@ logger = logging.getLogger(__name__)
 class Background:
     """The background tasks of one actor."""
 
-    __slots__ = ("_instance", "_scopes", "_stopped")
+    __slots__ = ("_instance", "_over", "_scopes", "_stopped")
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         self._scopes: set[trio.CancelScope] = set()
         self._stopped = False
+        self._over: trio.Event | None = None
 
     def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
         """Start a task whose error crashes the actor."""
@@ -46,6 +47,12 @@ class Background:
         for scope in tuple(self._scopes):
             scope.cancel()
 
+    async def wait_over(self) -> None:
+        """Wait until no task is left."""
+        if self._scopes:
+            self._over = trio.Event()
+            await self._over.wait()
+
     def _start(
         self,
         fn: Callable[..., Awaitable[object]],
@@ -54,24 +61,28 @@ class Background:
     ) -> None:
         context = self._instance.context.copy()
         context.run(running_turn.set, None)
-        self._instance.nursery.start_soon(self._live, fn, args, failed, context=context)
+        scope = trio.CancelScope()
+        self._scopes.add(scope)
+        if self._stopped:
+            scope.cancel()
+        self._instance.nursery.start_soon(self._live, scope, fn, args, failed, context=context)
 
     async def _live(
         self,
+        scope: trio.CancelScope,
         fn: Callable[..., Awaitable[object]],
         args: tuple[Any, ...],
         failed: Callable[[str], None],
     ) -> None:
-        with trio.CancelScope() as scope:
-            self._scopes.add(scope)
-            if self._stopped:
-                scope.cancel()
-            try:
+        try:
+            with scope:
                 await fn(*args)
-            except Exception:  # the actor's firewall
-                failed(getattr(fn, "__name__", repr(fn)))
-            finally:
-                self._scopes.discard(scope)
+        except Exception:  # the actor's firewall
+            failed(getattr(fn, "__name__", repr(fn)))
+        finally:
+            self._scopes.discard(scope)
+            if self._over is not None and not self._scopes:
+                self._over.set()
 
     def _crash(self, name: str) -> None:
         logger.exception("%s: the task %s failed", self._instance.label, name)

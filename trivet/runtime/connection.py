@@ -17,15 +17,16 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import attrs
 import trio
 
-from trivet.declare.errors import ConnStateNotEnabled, Error, WouldDeadlockError
+from trivet.declare.errors import ConnStateNotEnabled, Error
 from trivet.declare.event import Event
 from trivet.declare.interfaces import CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
+from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import Fault, fault_of
-from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.disconnecting import disconnect
 from trivet.runtime.results import misfit
-from trivet.runtime.turn import Turn, current_turn
+from trivet.runtime.turn import Turn
 
 if TYPE_CHECKING:
     from trivet.declare.definition import Method
@@ -37,11 +38,8 @@ __all__ = ["Connection", "Parked"]
 
 T = TypeVar("T")
 
-KICKED = 1000
-STAY_AWAY = 4001
 REFUSED = 1011
 
-ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
 UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 
@@ -50,6 +48,7 @@ STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 class Parked:
     """What is left of a connection while its actor has no instance."""
 
+    actor: str
     actor_id: str
     conn_id: str
     state: bytes | None
@@ -66,27 +65,30 @@ class Connection(Conn[Any]):
         subscriptions: The names of the events it hears.
         queued: How many of its calls wait or run.
         abandoned: Whether its instance stopped before it was open.
+        greeted: Whether Init has left: what it rests on is stored.
         opened: Set when its opening task is over.
         ended: Set when nothing of it is left.
         scope: Cancels its opening; ``None`` if that is done at once.
+        lenders: Turns that wait for its end.
         leaving: The turn of its ``on_disconnect``, from the moment it asks for one.
         delayed: Whether that turn had to wait.
     """
 
     __slots__ = (
-        "_lenders",
         "_state",
         "_unsent",
         "abandoned",
         "close_cause",
         "delayed",
         "ended",
+        "greeted",
         "hibernates",
         "id",
         "inbox",
         "instance",
         "kind",
         "leaving",
+        "lenders",
         "opened",
         "phase",
         "queued",
@@ -115,13 +117,14 @@ class Connection(Conn[Any]):
         self.subscriptions: set[str] = set()
         self.queued = 0
         self.abandoned = False
+        self.greeted = False
         self.scope: trio.CancelScope | None = None
         self.ended = trio.Event()
         self.opened = trio.Event()
         self.leaving: Turn | None = None
         self.delayed = False
         self._state: Any = None
-        self._lenders: list[Turn] = []
+        self.lenders: list[Turn] = []
         self._unsent: deque[Frame] = deque()
 
     def set_state(self, value: Any) -> None:
@@ -164,54 +167,7 @@ class Connection(Conn[Any]):
 
     async def disconnect(self, reason: str | None = None, *, reconnect: bool = True) -> None:
         """Close the connection and return when it is closed."""
-        await trio.lowlevel.checkpoint_if_cancelled()
-        if self.phase in ENDED:
-            return
-        turn = current_turn()
-        if turn is not None and any(link.hook_of is self for link in turn.chain()):
-            raise WouldDeadlockError
-        if self.phase in STANDING:
-            self.close("kick", KICKED if reconnect else STAY_AWAY, reason or "")
-        await self._wait_ended(turn if turn is None or turn.instance is self.instance else None)
-
-    async def _wait_ended(self, lender: Turn | None) -> None:
-        if lender is not None:
-            self._lenders.append(lender)
-            if self.leaving is not None:
-                self.instance.mailbox.pull_forward(self.leaving, lender)
-        try:
-            await self._wait_closed()
-            with trio.move_on_after(self.instance.limits.hook_time):
-                await self.ended.wait()
-            if self.leaving is not None and self.leaving.active and not self.delayed:
-                await self.ended.wait()  # it began when the link had closed, and is cut just now
-        finally:
-            if lender is not None:
-                self._lenders.remove(lender)
-                await self._end_loan(lender)
-
-    async def _wait_closed(self) -> None:
-        if self.inbox is not None:
-            with trio.move_on_after(self.instance.limits.close_time):
-                await self.inbox.closed.wait()
-            if not self.inbox.closed.is_set():
-                self.inbox.link.abort()
-                await self.inbox.closed.wait()
-
-    async def _end_loan(self, lender: Turn) -> None:
-        """Keep the lender from running beside the hook, also if it was cancelled.
-
-        A hook that has begun is waited for: its deadline cuts it. One that has not, because others
-        borrow before it, waits for a turn of its own.
-        """
-        hook = self.leaving
-        if hook is None or hook.lender is not lender:
-            return
-        if hook.active:
-            with bounded_cleanup(self.instance.limits.hook_time):
-                await self.ended.wait()
-        elif lender not in self._lenders:
-            self.instance.mailbox.put_back(hook)
+        await disconnect(self, reason or "", reconnect=reconnect)
 
     # What its link and its calls do with it
 
@@ -268,10 +224,16 @@ class Connection(Conn[Any]):
         """Say Init, then what was sent before it, then handle what has arrived."""
         assert self.inbox is not None
         self.step(ConnectionEvent.OPEN)
-        self.push(self.inbox.link.encoder.init(self.instance.actor_id, self.id))
+        frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
+        self.instance.gate.emit(lambda: self._greet(frame))
         while self._unsent:
             self.push(*self._unsent.popleft())
         self.inbox.pump()
+
+    def _greet(self, frame: Frame) -> None:
+        assert self.inbox is not None
+        self.greeted = True
+        self.inbox.link.push(frame)
 
     async def opening_done(self) -> bool:
         """Wait for the end of the opening; ``False`` if the instance stopped under it."""
@@ -286,7 +248,7 @@ class Connection(Conn[Any]):
         self.step(ConnectionEvent.CLOSE)
         self.instance.conns.remove(self)
         if opening:
-            self._cancel_opening()
+            self.cancel_opening()
         if self.inbox is None:
             self.instance.reception.begin_leaving(self)
             return
@@ -308,16 +270,22 @@ class Connection(Conn[Any]):
             link.close(REFUSED, fault.reason)
 
     def lost(self, cause: CloseCause) -> None:
-        """Take note that the link is closed and none of its tasks is left."""
+        """Take note that the link is closed and none of its tasks is left.
+
+        While its instance starts, an open connection stays: should that fail, the next one needs it.
+        """
+        if self.instance.phase is ActorState.STARTING and self.phase is ConnectionState.OPEN:
+            return
         if self.phase in UNSEEN:
-            self._cancel_opening()
+            self.cancel_opening()
             return
         if self.phase in STANDING:
             self.close(cause, 1000, "")
         if self.phase is ConnectionState.CLOSING:
             self.instance.reception.begin_leaving(self)
 
-    def _cancel_opening(self) -> None:
+    def cancel_opening(self) -> None:
+        """Cut its opening, if that takes time and is not over yet."""
         if self.scope is not None:
             self.scope.cancel()
 
@@ -335,6 +303,7 @@ class Connection(Conn[Any]):
         self.instance.conns.remove(self)
         self.inbox.park(
             Parked(
+                actor=self.instance.label,
                 actor_id=self.instance.actor_id,
                 conn_id=self.id,
                 state=state,
@@ -349,6 +318,7 @@ class Connection(Conn[Any]):
             self._state = shape.decode(parked.state)
         self.subscriptions = set(parked.subscriptions)
         self.phase = ConnectionState.PARKED
+        self.greeted = True
         self.step(ConnectionEvent.RESTORE)
 
     def abandon(self) -> None:
@@ -356,12 +326,25 @@ class Connection(Conn[Any]):
         if self.opened.is_set() or self.phase is ConnectionState.OPEN:
             return
         self.abandoned = True
-        self._cancel_opening()
-        if self.inbox is not None and self.phase is ConnectionState.CONNECTING:
-            self.close_cause = "stop"
-            self.step(ConnectionEvent.CLOSE)
-            self.instance.conns.remove(self)
-            self.instance.reception.begin_leaving(self)
+        self.cancel_opening()
+        if self.inbox is not None:
+            self.inbox.connection = None
+            if self.phase is ConnectionState.CONNECTING:
+                self._leave_link("stop")
+
+    def reopen(self) -> None:
+        """End a connection whose client was never told that it is open, and open it anew."""
+        inbox = self.inbox
+        assert inbox is not None
+        self._leave_link("crash")
+        inbox.connection = None
+        inbox.start()
+
+    def _leave_link(self, cause: CloseCause) -> None:
+        self.close_cause = cause
+        self.step(ConnectionEvent.CLOSE)
+        self.instance.conns.remove(self)
+        self.instance.reception.begin_leaving(self)
 
     def give_back(self, message: Any, size: int) -> None:
         """Return a message whose call has not begun, for the next instance."""
@@ -373,5 +356,5 @@ class Connection(Conn[Any]):
 
         Those further out lend to it, and wait for it anyway.
         """
-        waiting = [turn for turn in self._lenders if turn.active]
+        waiting = [turn for turn in self.lenders if turn.active]
         return max(waiting, key=lambda turn: len(turn.chain()), default=None)

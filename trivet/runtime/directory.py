@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorState
-from trivet.protocol.faults import error_of
+from trivet.ports import ActorRecord, StorageError
+from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.instance import Instance
 from trivet.runtime.life import duplicate_key, not_found, start
 from trivet.runtime.turn import current_turn
@@ -69,8 +70,7 @@ class Directory:
             if instance.phase in WAITING:
                 with waiting_for(current_turn(), instance):
                     await instance.changes()
-            missing = instance.failure is not None and instance.failure.code == "not_found"
-            if instance.failure is not None and not (missing and address.create):
+            if instance.failure is not None and not _was_for_another(instance, address):
                 raise error_of(instance.failure)
 
     async def create(self, definition: Definition, address: Address) -> Instance:
@@ -101,12 +101,9 @@ class Directory:
         self._by_id[instance.actor_id] = instance
 
     def remove(self, instance: Instance) -> None:
-        """Forget an instance that has ended; links that need the actor wake it again."""
+        """Forget an instance that has ended, or could not start."""
         self._by_key.pop((instance.definition.name, instance.key), None)
         self._by_id.pop(instance.actor_id, None)
-        for inbox in self.parked(instance.actor_id):
-            if inbox.needs_instance:
-                inbox.wake()
 
     def parked(self, actor_id: str) -> Iterable[Inbox]:
         """Return the parked links of an actor."""
@@ -134,17 +131,33 @@ class Directory:
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         key = address.key
         if address.actor_id is not None:
-            record = await self._runtime.storage.load(address.actor_id)
+            record = await self._load(address.actor_id)
             if record is None or record.name != definition.name:
                 raise not_found(definition.name, key)
             key = record.key
         instance = self._by_key.get((definition.name, key))
         if instance is not None:
             return instance
-        instance = Instance(self._runtime, definition, key)
+        instance = Instance(self._runtime, definition, key, address)
         self._by_key[definition.name, key] = instance
         if self._runtime.storage.immediate and not definition.has_start_hooks:
             await start(instance, address)
         else:
             instance.nursery.start_soon(start, instance, address, context=instance.context.copy())
         return instance
+
+    async def _load(self, actor_id: str) -> ActorRecord | None:
+        try:
+            return await self._runtime.storage.load(actor_id)
+        except StorageError as error:
+            fault = fault_of(error, where=f"loading actor {actor_id}")
+        raise error_of(fault)
+
+
+def _was_for_another(instance: Instance, address: Address) -> bool:
+    """Whether a start failed only because of how another caller had addressed the actor."""
+    assert instance.failure is not None
+    if instance.wanted is address or instance.actor_id:  # with an id it came further than looking
+        return False
+    code = instance.failure.code
+    return code == "duplicate_key" or (code == "not_found" and address.create)

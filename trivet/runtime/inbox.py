@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import Error
 from trivet.declare.handle import Address
 from trivet.declare.interfaces import CloseCause
 from trivet.declare.request import Request
+from trivet.lifecycle.connection import ConnectionEvent
 from trivet.protocol.faults import fault_of
 from trivet.runtime.connection import REFUSED, Connection, Parked
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 __all__ = ["Inbox"]
 
 FLOODED = 1008
+GOING_AWAY = 1012
 
 
 class Inbox:
@@ -69,12 +70,17 @@ class Inbox:
         self._waiting: deque[tuple[Any, int]] = deque()
         self._bytes = 0
         self._pumping = False
+        self._flooded = False
+        self._waking = False
         self._cause: CloseCause | None = None
 
     # The link's side
 
     def start(self) -> None:
         """Begin to open a connection; never blocks."""
+        if self._runtime.closing:
+            self.link.close(GOING_AWAY, "")
+            return
         instance = self._runtime.directory.awake_now(self._definition, self._address)
         if instance is not None and not self._definition.has_connect_hooks:
             self.connection = instance.reception.open_now(self)
@@ -83,6 +89,8 @@ class Inbox:
 
     def receive(self, message: Any, size: int) -> None:
         """Handle a message now, or keep it."""
+        if self._flooded:
+            return
         if not self._waiting and not self._pumping and self._handle(message, size):
             return
         self._waiting.append((message, size))
@@ -90,6 +98,8 @@ class Inbox:
         limits = self._limits
         if len(self._waiting) > limits.inbox_messages or self._bytes > limits.inbox_bytes:
             self._runtime.observer.count("connection_flooding")
+            self._flooded = True
+            self._waiting.clear()
             self.link.close(FLOODED, "connection.flooding")
         elif self.parked is not None:
             self.wake()
@@ -101,10 +111,10 @@ class Inbox:
         if self.connection is not None:
             self.connection.lost(cause)
         elif self.parked is not None:
-            if "on_disconnect" in self._definition.hooks:
+            if self._owes_hook:
                 self.wake()
             else:
-                self._runtime.directory.forget_parked(self)
+                self._end_parked(cause)
         if self._opening is not None:
             self._opening.cancel()
 
@@ -147,14 +157,43 @@ class Inbox:
         """How many messages wait."""
         return len(self._waiting)
 
-    @property
-    def needs_instance(self) -> bool:
-        """Whether a parked link has something for an instance to do."""
-        return self.closed.is_set() or bool(self._waiting)
+    def instance_ended(self) -> None:
+        """Wake the actor again if a parked link has something for it to do."""
+        if self.closed.is_set() or self._waiting:
+            self.wake()
 
     def wake(self) -> None:
         """Start the actor for a parked link."""
-        self._runtime.nursery.start_soon(self._wake)
+        if not self._waking:
+            self._waking = True
+            self._runtime.nursery.start_soon(self._wake)
+
+    async def end(self) -> None:
+        """End a parked link with the runtime: its actor comes back if ``on_disconnect`` has to run.
+
+        The instance then ends as any other; if it cannot start, the hook is lost.
+        """
+        if self._owes_hook:
+            try:
+                await self._runtime.directory.awake(self._definition, self._address)
+                return
+            except Exception as error:  # the connection's firewall
+                fault_of(error, where=f"waking {self._definition.name} for its last hooks")
+        self.link.close(GOING_AWAY, "")
+        if self.parked is not None:
+            self._end_parked("stop")
+
+    @property
+    def _owes_hook(self) -> bool:
+        return "on_disconnect" in self._definition.hooks
+
+    def _end_parked(self, cause: CloseCause) -> None:
+        """Let a parked connection end without an instance."""
+        assert self.parked is not None
+        self._runtime.directory.forget_parked(self)
+        for event in (ConnectionEvent.CLOSE, ConnectionEvent.LEAVE, ConnectionEvent.LEFT):
+            self._runtime.observer.connection_step(self.parked.actor, self.parked.conn_id, event)
+        self.parked = None
 
     def _handle(self, message: Any, size: int) -> bool:
         connection = self.connection
@@ -165,9 +204,12 @@ class Inbox:
     async def _open(self) -> None:
         with trio.move_on_after(self._limits.opening_time) as self._opening:
             while not self.closed.is_set():
+                if self._runtime.closing:
+                    self.link.close(GOING_AWAY, "")
+                    break
                 try:
                     instance = await self._runtime.directory.awake(self._definition, self._address)
-                except Error as error:
+                except Exception as error:  # the connection's firewall
                     self._refuse(error)
                     break
                 self.connection = instance.reception.admit(self)
@@ -178,23 +220,27 @@ class Inbox:
         if opening.cancelled_caught and not self.closed.is_set():
             self._give_up()
 
-    def _refuse(self, error: Error) -> None:
+    def _refuse(self, error: Exception) -> None:
         fault = fault_of(error, where=f"opening a connection to {self._definition.name}")
         self.link.push(self.link.encoder.failure(None, fault))
         self.link.close(REFUSED, fault.reason)
 
     def _give_up(self) -> None:
         self._runtime.observer.count("opening_timed_out")
-        if self.connection is not None and self.connection.is_standing:
-            self.connection.close("server", REFUSED, "actor.starting")
-        else:
-            self.link.close(REFUSED, "actor.starting")
+        conn = self.connection
+        if conn is not None and conn.is_standing:
+            conn.close("server", REFUSED, "actor.starting")
+            return
+        self.link.close(REFUSED, "actor.starting")
+        if conn is not None:
+            conn.cancel_opening()  # nobody shall see it any more
 
     async def _wake(self) -> None:
         with trio.move_on_after(self._limits.park_time) as scope:
             try:
                 await self._runtime.directory.awake(self._definition, self._address)
-            except Error as error:
+            except Exception as error:  # the connection's firewall
                 self._refuse(error)
         if scope.cancelled_caught:
             self.link.close(REFUSED, "actor.starting")
+        self._waking = False

@@ -19,7 +19,7 @@ import trio
 from trivet.declare.definition import Definition
 from trivet.declare.errors import NoConnectionError
 from trivet.declare.event import Event
-from trivet.declare.handle import Client
+from trivet.declare.handle import Address, Client
 from trivet.declare.interfaces import Conn
 from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
@@ -56,7 +56,10 @@ class Instance:
         phase: Where it stands in its life.
         context: The actor's own context, in which its actions run.
         armed_at: When ``deadlines`` looks at it next.
+        wanted: The address that it was started for.
         failure: Why its start failed.
+        broken: Whether one of its tasks failed while it started.
+        ends_at: When the grace of its end is over.
         holds_effects: Whether what it says waits for a save.
         changed: Set at the end of its start and replaced; set again at the end of its life.
     """
@@ -71,9 +74,11 @@ class Instance:
         "actor",
         "actor_id",
         "armed_at",
+        "broken",
         "changed",
         "context",
         "definition",
+        "ends_at",
         "failure",
         "holds_effects",
         "key",
@@ -82,13 +87,17 @@ class Instance:
         "phase",
         "runtime",
         "state",
+        "wanted",
     )
 
-    def __init__(self, runtime: Runtime, definition: Definition, key: tuple[str, ...]) -> None:
+    def __init__(
+        self, runtime: Runtime, definition: Definition, key: tuple[str, ...], wanted: Address
+    ) -> None:
         self.runtime = runtime
         self.definition = definition
         self.limits = runtime.limits_of(definition)
         self.key = key
+        self.wanted = wanted
         self.actor_id = ""
         self.phase = ACTOR.start
         self.mailbox = Mailbox(self.limits.mailbox)
@@ -98,6 +107,8 @@ class Instance:
         self.context: contextvars.Context = runtime.context.copy()
         self.armed_at = math.inf
         self.failure: Fault | None = None
+        self.broken = False
+        self.ends_at = math.inf
         self.holds_effects = runtime.storage.durable
         self.changed: trio.Event | None = None
         self._nursery: ActorNursery | None = None
@@ -187,6 +198,11 @@ class Instance:
         """Whether it has begun to stop."""
         return self.phase in {ActorState.STOPPING, ActorState.STOPPED}
 
+    @property
+    def grace_left(self) -> float:
+        """How many seconds are left of the grace of its end."""
+        return max(0.0, self.ends_at - trio.current_time())
+
     # Calls and their time
 
     def queue(self, call: Call) -> None:
@@ -250,7 +266,7 @@ class Instance:
     def conn(self) -> Conn[Any]:
         """The connection whose call is running."""
         turn = turn_of(self)
-        if turn is None or (turn.conn is None and not turn.is_request):
+        if turn is None or not turn.is_request or turn.hook_of is not None:
             raise NoConnectionError
         if turn.conn is None:
             turn.conn = self.reception.connect_call()

@@ -3,9 +3,11 @@
 Rules this file keeps:
 
 1. Start: record → state → parked connections → ``on_wake`` → ready → ``run``. The start hooks hold
-   the actor like one turn; the mailbox opens after them.
+   the actor like one turn; the mailbox opens after them. A start that fails leaves nothing behind:
+   its tasks are cancelled, the parked connections are parked again.
 2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
-   running turn, leaving connections and the last save share one grace; then the rest is cut.
+   running turn, leaving connections and the last save share one grace; then the rest is cut, but
+   each of them has at least its own deadline.
 3. Put away, an instance parks its open connections and their links stay. At the end of the
    runtime it closes them, and each ``on_disconnect`` runs.
 """
@@ -13,7 +15,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -24,12 +26,14 @@ from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
 from trivet.ports import ActorRecord, KeyTaken
 from trivet.protocol.faults import fault_of
-from trivet.runtime.call import Call
+from trivet.runtime.call import Call, restarting
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.results import copied
 from trivet.runtime.state import State
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
 __all__ = ["crash", "duplicate_key", "not_found", "start", "stop"]
@@ -72,8 +76,7 @@ async def start(instance: Instance, address: Address) -> None:
         await _run_start(instance, address)
     except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(error, where=f"the start of {instance.label}")
-        instance.step(ActorEvent.START_FAILED)
-        instance.runtime.directory.remove(instance)
+        _give_up(instance)
     else:
         instance.step(ActorEvent.READY)
     running_turn.reset(token)
@@ -83,6 +86,15 @@ async def start(instance: Instance, address: Address) -> None:
         instance.reception.take_up()
         if "run" in instance.definition.hooks:
             instance.background.start_run()
+
+
+def _give_up(instance: Instance) -> None:
+    instance.step(ActorEvent.START_FAILED)
+    for conn in instance.reception.connections:
+        if conn.phase is ConnectionState.OPEN:
+            instance.reception.park(conn)
+    instance.nursery.cancel()
+    instance.runtime.directory.remove(instance)
 
 
 async def _run_start(instance: Instance, address: Address) -> None:
@@ -103,6 +115,8 @@ async def _run_start(instance: Instance, address: Address) -> None:
         instance.reception.restore(inbox)
     if "on_wake" in definition.hooks:
         await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
+    if instance.broken:
+        raise restarting()
 
 
 async def _create(instance: Instance, given: Any) -> None:
@@ -113,7 +127,7 @@ async def _create(instance: Instance, given: Any) -> None:
             making = instance.actor.create_state(actor_input)
             made = await _within(limits.hook_time, "create_state", making)
             assert definition.state is not None
-            state.value = definition.state.copy(made)
+            state.value = copied(definition.state.copy, made, "create_state")
         else:
             state.value = definition.default_state()
     if "on_create" in definition.hooks:
@@ -144,7 +158,11 @@ async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
 
 
 def crash(instance: Instance, why: str) -> None:
-    """Stop an instance at once, from one of its own tasks; links stay."""
+    """Stop an instance at once, from one of its own tasks; links stay.
+
+    One that is starting fails to start; one that is stopping already goes on with that.
+    """
+    instance.broken = True
     if instance.phase is not ActorState.AWAKE:
         return
     logger.error("%s crashed: %s", instance.label, why)
@@ -169,34 +187,57 @@ async def stop(instance: Instance, *, park: bool) -> None:
 
 
 async def _end(instance: Instance, park: bool, grace: float) -> None:
-    limits = instance.limits
+    instance.ends_at = trio.current_time() + grace
     instance.background.stop()
     _move_waiting_calls(instance)
     for conn in instance.reception.connections:
-        if conn.inbox is not None:
-            conn.abandon()
-    with bounded_cleanup(grace) as scope:
-        await _take_last_turn(instance)
-    if scope.cancelled_caught:
-        logger.warning("%s: its turn was cut at the end of the grace", instance.label)
-        instance.worker.cut(late=False)
-        with bounded_cleanup(limits.hook_time):
-            await _take_last_turn(instance)
-    for conn in instance.reception.connections:
-        if conn.phase is ConnectionState.OPEN and conn.inbox is not None:
-            if park:
-                instance.reception.park(conn)
-            else:
-                conn.close("stop", GOING_AWAY, "")
-    with bounded_cleanup(max(grace, limits.close_time + limits.hook_time)):
-        for conn in instance.reception.connections:
-            await conn.ended.wait()
-    with bounded_cleanup(max(grace, limits.hook_time)):
+        conn.abandon()
+    await _end_last_turn(instance)
+    await _end_connections(instance, park)
+    with bounded_cleanup(instance.grace_left):
+        await instance.background.wait_over()
+    with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)):
         await instance.gate.save_last()
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
+    for inbox in instance.runtime.directory.parked(instance.actor_id):
+        inbox.instance_ended()
     instance.has_changed()
+
+
+async def _end_last_turn(instance: Instance) -> None:
+    with bounded_cleanup(instance.grace_left) as scope:
+        await _take_last_turn(instance)
+    if scope.cancelled_caught:
+        logger.warning("%s: its turn was cut at the end of the grace", instance.label)
+        instance.worker.cut(late=False)
+        with bounded_cleanup(instance.limits.hook_time):
+            await _take_last_turn(instance)
+
+
+async def _end_connections(instance: Instance, park: bool) -> None:
+    limits, reception = instance.limits, instance.reception
+    for conn in reception.connections:
+        if conn.phase is ConnectionState.OPEN and conn.inbox is not None:
+            if not park:
+                conn.close("stop", GOING_AWAY, "")
+            elif conn.greeted:
+                reception.park(conn)
+            else:
+                conn.reopen()
+    with bounded_cleanup(max(instance.grace_left, limits.close_time)):
+        await _wait_ended(reception.connections)
+    for conn in reception.connections:
+        if conn.inbox is not None:
+            conn.inbox.link.abort()
+    with bounded_cleanup(max(instance.grace_left, limits.hook_time)):
+        await _wait_ended(reception.connections)
+
+
+async def _wait_ended(connections: Iterable[Connection]) -> None:
+    for conn in connections:
+        await conn.ended.wait()
 
 
 def _move_waiting_calls(instance: Instance) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextvars
+import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,6 +12,8 @@ import trio
 
 __all__ = ["ActorNursery", "open_service_nursery"]
 
+
+logger = logging.getLogger(__name__)
 
 _Child = tuple[contextvars.Context, Callable[..., Awaitable[object]], tuple[Any, ...]]
 
@@ -42,7 +45,7 @@ class ActorNursery:
         """Start a child.
 
         Args:
-            fn: The child; it must not raise an ``Exception``.
+            fn: The child; it must not raise an ``Exception`` but while it is cancelled.
             *args: Its arguments.
             context: Where it starts, a copy of the current context by default.
         """
@@ -67,17 +70,27 @@ class ActorNursery:
                 if self._closing:
                     self._nursery.cancel_scope.cancel()
                 await trio.sleep_forever()
+        except* Exception:  # the actor's firewall
+            logger.exception("%s: tasks failed while they were cut", self._name)
         finally:
             self.ended.set()
 
-    async def aclose(self) -> None:
-        """Cancel the children and wait until none is left."""
+    @property
+    def is_closed(self) -> bool:
+        """Whether no child can start any more."""
+        return self.ended is not None and self.ended.is_set()
+
+    def cancel(self) -> None:
+        """Cancel the children, those to come included."""
         self._closing = True
-        if self.ended is None:
-            return
         if self._nursery is not None:
             self._nursery.cancel_scope.cancel()
-        await self.ended.wait()
+
+    async def aclose(self) -> None:
+        """Cancel the children and wait until none is left."""
+        self.cancel()
+        if self.ended is not None:
+            await self.ended.wait()
 
 
 @asynccontextmanager

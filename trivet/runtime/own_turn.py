@@ -1,12 +1,21 @@
-"""``async with self.turn():`` — a turn for a task that has none."""
+"""``async with self.turn():`` — a turn for a task that has none.
+
+While its actor stops, every such task is being cancelled: then the turn, and the wait for it, are
+shielded until the end of the grace, so that cleanup may change the state that is saved last.
+"""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from contextvars import Token
 from types import TracebackType
 from typing import TYPE_CHECKING
 
+import trio
+
 from trivet.declare.errors import AlreadyInTurnError
+from trivet.runtime.call import restarting
+from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.turn import Turn, running_turn, turn_of
 
 if TYPE_CHECKING:
@@ -22,12 +31,26 @@ class OwnTurn:
         self._instance = instance
         self._turn = Turn(instance, "turn")
         self._token: Token[Turn | None] | None = None
+        self._shelter = ExitStack()
 
     async def __aenter__(self) -> None:
-        if turn_of(self._instance) is not None:
+        instance = self._instance
+        if turn_of(instance) is not None:
             raise AlreadyInTurnError
-        await self._instance.mailbox.take(self._turn)
+        if instance.stopping:
+            await self._take_sheltered()
+        else:
+            await instance.mailbox.take(self._turn)
         self._token = running_turn.set(self._turn)
+
+    async def _take_sheltered(self) -> None:
+        with ExitStack() as shelter:
+            shelter.enter_context(bounded_cleanup(self._instance.grace_left))
+            await self._instance.mailbox.take(self._turn)
+            self._shelter = shelter.pop_all()
+        if not self._turn.active:
+            await trio.lowlevel.checkpoint()
+            raise restarting()
 
     async def __aexit__(
         self,
@@ -35,7 +58,8 @@ class OwnTurn:
         error: BaseException | None,
         traceback: TracebackType | None,
         /,
-    ) -> None:
+    ) -> bool | None:
         assert self._token is not None
         running_turn.reset(self._token)
         self._instance.turn_ended(self._turn)
+        return self._shelter.__exit__(kind, error, traceback)

@@ -251,7 +251,8 @@ class Reception:
             return
         instance, definition = self._instance, self._instance.definition
         hooked = "on_disconnect" in definition.hooks
-        if not hooked or (conn.kind == "call" and not definition.runs_call_hooks):
+        unhooked_call = conn.kind == "call" and not definition.runs_call_hooks
+        if not hooked or unhooked_call or instance.nursery.is_closed:
             conn.step(ConnectionEvent.LEAVE)
             self.has_left(conn)
             return

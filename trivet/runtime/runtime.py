@@ -10,6 +10,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
+import attrs
 import trio
 
 from trivet.declare.definition import Definition
@@ -46,6 +47,7 @@ class Runtime:
         client: The client for calls within this process.
         storage: Where actors live while they are not awake.
         nursery: The parent of every actor.
+        closing: Whether it has begun to end: no connection opens any more.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
 
@@ -74,6 +76,7 @@ class Runtime:
         self.context: contextvars.Context = contextvars.copy_context()
         self.inline_turn = InlineTurn()
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
+        self.closing = False
         self._limits: dict[Definition, Limits] = {}
 
     def limits_of(self, definition: Definition) -> Limits:
@@ -81,6 +84,8 @@ class Runtime:
         limits = self._limits.get(definition)
         if limits is None:
             limits = definition.options.limits.over(self.limits)
+            if definition.options.grace is not None:
+                limits = attrs.evolve(limits, grace=definition.options.grace)
             self._limits[definition] = limits
         return limits
 
@@ -120,12 +125,19 @@ class Runtime:
 
     async def aclose(self) -> None:
         """Stop every actor; connections are closed, their last hooks run, states are stored."""
-        while instances := self.directory.instances:
+        self.closing = True
+        while self.directory.instances or self.directory.parked_links:
             async with trio.open_nursery() as nursery:
-                for instance in instances:
+                for instance in self.directory.instances:
                     nursery.start_soon(_stop_for_good, instance)
-        for inbox in self.directory.parked_links:
-            inbox.link.close(1012, "")
+                for inbox in self.directory.parked_links:
+                    nursery.start_soon(inbox.end)
+
+    @property
+    def longest_grace(self) -> float:
+        """How many seconds the end of any actor may take."""
+        graces = [self.limits_of(definition).grace for definition in self.registry]
+        return max(graces, default=self.limits.grace)
 
 
 async def _stop_for_good(instance: Any) -> None:
@@ -158,4 +170,4 @@ async def run_runtime(
         try:
             yield runtime
         finally:
-            shelter.end_within(STOP_ROUNDS * runtime.limits.grace)
+            shelter.end_within(STOP_ROUNDS * runtime.longest_grace)

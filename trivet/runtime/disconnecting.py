@@ -1,0 +1,98 @@
+"""Awaiting the end of a connection: ``await conn.disconnect()``.
+
+Rules this file keeps:
+
+1. On return the link has closed, and ``on_disconnect`` has ended or been cut. The first takes
+   ``close_time`` at most, then the link is aborted; the second ``hook_time``.
+2. A turn lends itself to the hook, which so begins at once. While it runs the lender does not,
+   cancelled or not: that is at most the hook's own deadline.
+3. If another turn still holds the actor when the time is over, the hook stays in the queue.
+4. A hook of the connection itself would wait for its own end: it is refused.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import trio
+
+from trivet.declare.errors import WouldDeadlockError
+from trivet.lifecycle.connection import ConnectionState
+from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.turn import Turn, current_turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+
+__all__ = ["disconnect"]
+
+KICKED = 1000
+STAY_AWAY = 4001
+
+ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
+
+
+async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
+    """Close a connection, if nobody has yet, and return when it is closed.
+
+    Args:
+        conn: The connection.
+        reason: Told to the client.
+        reconnect: Whether the client may come back.
+
+    Raises:
+        WouldDeadlockError: Inside this connection's own connect or disconnect hook.
+    """
+    await trio.lowlevel.checkpoint_if_cancelled()
+    if conn.phase in ENDED:
+        return
+    turn = current_turn()
+    if turn is not None and any(link.hook_of is conn for link in turn.chain()):
+        raise WouldDeadlockError
+    if conn.is_standing:
+        conn.close("kick", KICKED if reconnect else STAY_AWAY, reason)
+    if turn is None or turn.instance is not conn.instance:
+        await _wait_ended(conn)
+    else:
+        await _lend(turn, conn)
+
+
+async def _lend(lender: Turn, conn: Connection) -> None:
+    conn.lenders.append(lender)
+    if conn.leaving is not None:
+        lender.instance.mailbox.pull_forward(conn.leaving, lender)
+    try:
+        await _wait_ended(conn)
+    finally:
+        conn.lenders.remove(lender)
+        with bounded_cleanup(conn.instance.limits.hook_time):
+            await _end_loan(lender, conn)
+
+
+async def _end_loan(lender: Turn, conn: Connection) -> None:
+    """Keep the lender from running beside the hook.
+
+    A hook that has begun is waited for: its deadline cuts it. One that has not, because others
+    borrow before it, waits for a turn of its own.
+    """
+    hook = conn.leaving
+    if hook is None or hook.lender is not lender:
+        return
+    if hook.active:
+        await conn.ended.wait()
+    elif lender not in conn.lenders:
+        lender.instance.mailbox.put_back(hook)
+
+
+async def _wait_ended(conn: Connection) -> None:
+    limits = conn.instance.limits
+    if conn.inbox is not None:
+        with trio.move_on_after(limits.close_time):
+            await conn.inbox.closed.wait()
+        if not conn.inbox.closed.is_set():
+            conn.inbox.link.abort()
+            await conn.inbox.closed.wait()
+    with trio.move_on_after(limits.hook_time):
+        await conn.ended.wait()
+    if conn.leaving is not None and conn.leaving.active and not conn.delayed:
+        await conn.ended.wait()  # it began when the link had closed, and is cut just now
