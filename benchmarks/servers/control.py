@@ -10,8 +10,6 @@ from __future__ import annotations
 import os
 import sys
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Protocol
 
 import trio
@@ -33,28 +31,26 @@ class Server(Protocol):
 
 async def obey(server: Server) -> None:
     """Serve, and do what the control pipe says, until that ends."""
-    async with trio.open_nursery() as nursery, aclosing(_commands()) as commands:
+    async with trio.open_nursery() as nursery, trio.lowlevel.FdStream(os.dup(0)) as pipe:
         answer(await nursery.start(server.serve))
-        async for command in commands:
-            match command.split():
-                case [b"cpu"]:
-                    answer(time.process_time_ns())
-                case [b"broadcast", times]:
-                    await server.broadcast(int(times))
-                case _:
-                    raise ValueError(f"no such command: {command!r}")
+        unread = b""
+        async for data in pipe:
+            *commands, unread = (unread + data).split(b"\n")
+            for command in commands:
+                await _do(command, server)
         nursery.cancel_scope.cancel()
+
+
+async def _do(command: bytes, server: Server) -> None:
+    match command.split():
+        case [b"cpu"]:
+            answer(time.process_time_ns())
+        case [b"broadcast", times]:
+            await server.broadcast(int(times))
+        case _:
+            raise ValueError(f"no such command: {command!r}")
 
 
 def answer(number: int) -> None:
     sys.stdout.write(f"{number}\n")
     sys.stdout.flush()
-
-
-async def _commands() -> AsyncGenerator[bytes]:
-    async with trio.lowlevel.FdStream(os.dup(0)) as pipe:
-        rest = b""
-        async for data in pipe:
-            *lines, rest = (rest + data).split(b"\n")
-            for line in lines:
-                yield line
