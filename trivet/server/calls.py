@@ -109,7 +109,7 @@ class _HttpCall:
                     instance, method, args, kwargs, params=params, request=request
                 )
             except InstanceMoved:
-                if service.idle.stopping:
+                if service.stopping.begun:
                     raise ActionError(
                         "The server is stopping", group="guard", code="service_unavailable"
                     ) from None

@@ -143,7 +143,7 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     offer, head = upgrade.offer, upgrade.head
     if not service.origins.allows(head):
         raise foreign_origin()
-    if service.idle.stopping:
+    if service.stopping.begun:
         raise ActionError("The server is stopping", group="actor", code="stopping")
     if offer.refusal is not None:
         raise offer.refusal

@@ -29,7 +29,7 @@ from trivet.protocol.faults import fault_of
 from trivet.protocol.handshake import SocketOffer, parse_offer
 from trivet.server.answers import Answer, RequestError, refusal
 from trivet.server.head import Head
-from trivet.server.idle import IdleScopes
+from trivet.server.stopping import Stopping
 
 __all__ = ["HttpConnection", "ReadBody", "Upgrade"]
 
@@ -79,14 +79,14 @@ class HttpConnection:
         transport: Its connection.
         peer: Its address.
         limits: The bounds of heads.
-        idle: Where connections that wait for a request can be found, and closed.
+        stopping: Says when to take no further request.
     """
 
-    def __init__(self, transport: Transport, peer: str, limits: Limits, idle: IdleScopes) -> None:
+    def __init__(self, transport: Transport, peer: str, limits: Limits, stopping: Stopping) -> None:
         self._transport = transport
         self._peer = peer
         self._limits = limits
-        self._idle = idle
+        self._stopping = stopping
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.request_head)
         self._served = False
         self._head: Head | None = None
@@ -141,11 +141,8 @@ class HttpConnection:
 
     async def _receive_first_bytes(self, patience: float) -> bool:
         with trio.move_on_after(patience) as scope:
-            self._idle.add(scope)
-            try:
+            with self._stopping.while_idle(scope):
                 data = await self._transport.receive_some()
-            finally:
-                self._idle.discard(scope)
             self._http.receive_data(data)
             return bool(data)
         return False
@@ -248,7 +245,7 @@ class HttpConnection:
 
     async def _send(self, answer: Answer) -> bool:
         """Send an answer; whether another request may follow."""
-        last = self._head is None or not self._is_read() or self._idle.stopping
+        last = self._head is None or not self._is_read() or self._stopping.begun
         headers = dict(answer.headers)
         if answer.status != 204:
             headers["content-length"] = str(len(answer.body))

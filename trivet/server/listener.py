@@ -141,9 +141,11 @@ class Listener:
             return await respond(self._service, head, read)
 
         service = self._service
-        http = HttpConnection(transport, peer, service.limits, service.idle)
-        upgrade = await http.serve(answer)
-        return None if upgrade is None else await open_session(service, transport, upgrade)
+        with service.stopping.while_busy():
+            http = HttpConnection(transport, peer, service.limits, service.stopping)
+            upgrade = await http.serve(answer)
+            return None if upgrade is None else await open_session(service, transport, upgrade)
+        return None
 
     def _end(self, peer: str) -> None:
         self._open -= 1

@@ -103,7 +103,7 @@ async def respond(service: Service, head: Head, read: ReadBody) -> Answer:
 async def _respond(service: Service, head: Head, read: ReadBody) -> Answer:
     if head.method == "OPTIONS":
         return preflight(head)
-    if service.idle.stopping:
+    if service.stopping.begun:
         raise RequestError("The server is stopping", group="guard", code="service_unavailable")
     address = without_base_path(service, head.address)
     gateway = parse_gateway(address)

@@ -127,7 +127,7 @@ async def _accept(
             task_status.started(_describe(runtime, listener, settings, ending.sockets))
             await trio.sleep_forever()
     finally:
-        service.begin_stop()
+        service.stopping.begin()
 
 
 @asynccontextmanager

@@ -11,11 +11,12 @@ from trivet.declare.options import Limits
 from trivet.link.keepalive import Keepalive
 from trivet.link.limits import HARD_LIMIT, LinkLimits
 from trivet.link.websocket import WebSocketLink
+from trivet.protocol.close import CloseCode
 from trivet.runtime.runtime import Runtime
 from trivet.server.encoder import WireEncoder
-from trivet.server.idle import IdleScopes
 from trivet.server.origins import OriginPolicy
 from trivet.server.settings import ServerSettings
+from trivet.server.stopping import Stopping
 
 __all__ = ["ClientLink", "Service", "link_limits"]
 
@@ -30,14 +31,14 @@ class Service:
         runtime: Where the actors live.
         settings: What the operator decided.
         loopback: Whether it can be reached from this machine alone.
-        idle: The connections that wait for a request.
+        stopping: How HTTP connections learn that it stops.
         links: The links that are being served.
     """
 
     runtime: Runtime
     settings: ServerSettings
     loopback: bool
-    idle: IdleScopes = attrs.Factory(IdleScopes)
+    stopping: Stopping = attrs.Factory(Stopping)
     links: set[ClientLink] = attrs.Factory(set[ClientLink])
 
     @property
@@ -71,14 +72,11 @@ class Service:
         """Return the bounds of the links to an actor class."""
         return self._link_limits[definition]
 
-    def begin_stop(self) -> None:
-        """Take no further request: connections that wait for one end."""
-        self.idle.stop()
-
     def say_goodbye(self) -> None:
-        """Close the links that no actor has closed."""
-        for link in self.links:
-            link.close(1012, "")
+        """End whatever is left once the runtime has stopped."""
+        self.stopping.finish()
+        for link in tuple(self.links):
+            link.close(CloseCode.SERVICE_RESTART, "")
 
 
 def link_limits(limits: Limits) -> LinkLimits:
