@@ -86,10 +86,9 @@ async def run_server(
         ValueError: If it would be reached from other machines, and an actor lets everybody in.
     """
     ending = _Ending()
-    async with _open_clients(ending) as clients:
-        with trio.CancelScope() as running:
-            if settings.handle_signals:
-                await clients.start(watch_signals, running)
+    watch = settings.handle_signals
+    async with _open_clients(ending, watch=watch) as clients:
+        with ending.running:
             async with opening as runtime:
                 ending.close_time = runtime.limits.close_time + PATIENCE
                 ending.sockets = await _open_sockets(runtime.registry, settings)
@@ -97,9 +96,10 @@ async def run_server(
 
 
 class _Ending:
-    """What has to be closed at the end."""
+    """What ends the server, and what has to be closed then."""
 
     def __init__(self) -> None:
+        self.running = trio.CancelScope()
         self.service: Service | None = None
         self.sockets: list[trio.socket.SocketType] = []
         self.close_time = PATIENCE
@@ -131,18 +131,27 @@ async def _accept(
 
 
 @asynccontextmanager
-async def _open_clients(ending: _Ending) -> AsyncGenerator[trio.Nursery]:
-    """Open the nursery of clients, which outer cancellation does not reach."""
+async def _open_clients(ending: _Ending, *, watch: bool) -> AsyncGenerator[trio.Nursery]:
+    """Open the nursery of clients, which outer cancellation does not reach.
+
+    Args:
+        ending: Told what to close.
+        watch: Whether to obey signals, to the very end.
+    """
     shelter = Shelter()
     async with open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[trio.Nursery]) -> None:
             try:
                 with shelter:
-                    async with trio.open_nursery() as nursery:
-                        task_status.started(nursery)
-                        await shelter.wait_told()
-                        ending.say_goodbye()
+                    async with trio.open_nursery() as around:
+                        if watch:
+                            await around.start(watch_signals, ending.running)
+                        async with trio.open_nursery() as nursery:
+                            task_status.started(nursery)
+                            await shelter.wait_told()
+                            ending.say_goodbye()
+                        around.cancel_scope.cancel()
             finally:
                 for listening in ending.sockets:
                     listening.close()

@@ -1,0 +1,283 @@
+"""Accepting: counts, limits, failures of the system, and the firewall around each client."""
+
+from __future__ import annotations
+
+import errno
+import socket
+import ssl
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+import trivet.server.listener
+from tests.server.serving import HttpClient, Serving, gateway, rest, serving
+from trivet.declare.options import Limits
+from trivet.server.http import HttpConnection
+from trivet.server.listener import Listener, bind_sockets, peer_of
+
+STRANGER = "203.0.113.7"
+CERTIFICATE = Path(__file__).with_name("certificate.pem")
+
+
+class PlayedSocket:
+    """A listening socket played by the test: it accepts, or fails to, what it is given."""
+
+    def __init__(self) -> None:
+        self._send, self._receive = trio.open_memory_channel[Any](100)
+        self.accepting_at: list[float] = []
+        self._clients: list[trio.socket.SocketType] = []
+
+    async def accept(self) -> tuple[trio.socket.SocketType, object]:
+        self.accepting_at.append(trio.current_time())
+        result = await self._receive.receive()
+        if isinstance(result, OSError):
+            raise result
+        return result, (STRANGER, 50_000)
+
+    def fail(self, number: int) -> None:
+        self._send.send_nowait(OSError(number, "played"))
+
+    def connect(self) -> HttpClient:
+        ours, theirs = trio.socket.socketpair()
+        self._clients.append(ours)
+        self._send.send_nowait(theirs)
+        return HttpClient(trio.SocketStream(ours))
+
+    def close(self) -> None:
+        for client in self._clients:
+            client.close()
+
+
+@asynccontextmanager
+async def listening(site: Serving) -> AsyncGenerator[PlayedSocket]:
+    played = PlayedSocket()
+    listener: Listener = site.server._listener
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(listener.accept, played)
+        try:
+            yield played
+        finally:
+            played.close()
+            nursery.cancel_scope.cancel()
+
+
+async def health(http: HttpClient) -> int:
+    return (await http.request("GET", "/health")).status
+
+
+async def test_clients_come_through_a_socket() -> None:
+    async with serving(host="127.0.0.1") as site:
+        stream = await trio.open_tcp_stream("127.0.0.1", site.server.port)
+        async with stream:
+            assert (await HttpClient(stream).call("add", 2)).json == {"output": 2}
+
+
+async def test_an_address_has_a_limit(autojump_clock: MockClock) -> None:
+    async with serving(limits=Limits(connections_per_address=2)) as site, listening(site) as played:
+        first, second = played.connect(), played.connect()
+        assert (await health(first), await health(second)) == (200, 200)
+        assert await rest(played.connect().stream) == b""
+        assert site.counters.counts["address_full"] == 1
+        await first.stream.aclose()
+        await wait_all_tasks_blocked()
+        third = played.connect()
+        assert await health(third) == 200
+
+
+async def test_this_machine_has_none(autojump_clock: MockClock) -> None:
+    async with serving(limits=Limits(connections_per_address=1), host="127.0.0.1") as site:
+        streams = [await trio.open_tcp_stream("127.0.0.1", site.server.port) for _ in range(3)]
+        for stream in streams:
+            assert await health(HttpClient(stream)) == 200
+            await stream.aclose()
+
+
+async def test_beyond_the_limit_of_the_server_clients_wait(autojump_clock: MockClock) -> None:
+    async with serving(limits=Limits(connections=1)) as site, listening(site) as played:
+        first = played.connect()
+        assert await health(first) == 200
+        second = played.connect()
+        await second.send("GET", "/health")
+        await wait_all_tasks_blocked()
+        assert site.counters.counts["connections_full"] == 1
+        assert site.server._listener.open_connections == 1
+        await first.stream.aclose()
+        assert (await second.reply()).status == 200
+
+
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+async def test_running_out_of_something_is_a_pause(
+    number: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as site, listening(site) as played:
+        played.fail(number)
+        http = played.connect()
+        assert await health(http) == 200
+        assert played.accepting_at[:2] == [0.0, pytest.approx(0.1)]
+        assert site.counters.counts["accept_failed"] == 1
+        assert "cannot accept clients" in caplog.text
+
+
+async def test_a_client_that_left_early_is_no_pause(autojump_clock: MockClock) -> None:
+    async with serving() as site, listening(site) as played:
+        played.fail(errno.ECONNABORTED)
+        played.fail(errno.EPROTO)
+        http = played.connect()
+        assert await health(http) == 200
+        assert played.accepting_at[2] == 0.0
+
+
+async def test_a_socket_that_cannot_listen_is_an_error(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        played = PlayedSocket()
+        played.fail(errno.EBADF)
+        with pytest.raises(OSError, match="played"):
+            await site.server._listener.accept(played)
+
+
+# -- the firewall --------------------------------------------------------------------------------
+
+
+async def test_a_mistake_of_ours_ends_one_connection_only(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as site:
+        other = site.http()
+        assert await health(other) == 200
+
+        async def fail(self: HttpConnection, respond: object) -> None:
+            raise RuntimeError("played")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(HttpConnection, "serve", fail)
+            assert await rest(site.dial()) == b""
+        assert site.counters.counts["connection_failed"] == 1
+        assert "played" in caplog.text
+        assert await health(other) == 200
+
+
+async def test_a_mistake_while_answering_is_an_internal_error(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    async with serving() as site:
+
+        def fail(*args: object) -> None:
+            raise RuntimeError("played")
+
+        http = site.http()
+        with monkeypatch.context() as patch:
+            patch.setattr(trivet.server.router, "parse_gateway", fail)
+            reply = await http.request("GET", "/health")
+        assert (reply.status, reply.error) == (500, "rivetkit.internal_error")
+        assert b"played" not in reply.body
+        assert await health(http) == 200
+
+
+async def test_a_mistake_in_a_link_ends_it_alone(
+    monkeypatch: pytest.MonkeyPatch, autojump_clock: MockClock
+) -> None:
+    async with serving() as site:
+
+        def fail(self: object, message: object, size: int) -> None:
+            raise RuntimeError("played")
+
+        connect = gateway(path="/connect")
+        async with (
+            site.websocket(connect, "rivet") as one,
+            site.websocket(connect, "rivet") as other,
+        ):
+            await one.recv(), await other.recv()
+            message = (
+                '{"body":{"tag":"ActionRequest",'
+                '"val":{"id":["$BigInt","0"],"name":"value","args":[]}}}'
+            )
+            with monkeypatch.context() as patch:
+                patch.setattr("trivet.runtime.reception.Reception.handle", fail)
+                await one.send(message)
+                await one.wait_closed()
+            await other.send(message)
+            assert "ActionResponse" in str(await other.recv())
+        assert site.counters.counts["connection_failed"] == 1
+
+
+async def test_resets_leave_nothing_behind() -> None:
+    async with serving(host="127.0.0.1") as site:
+        request = f"GET {gateway(path='/connect')} HTTP/1.1\r\nhost: x\r\nupgrade: websocket\r\n"
+        handshake = (
+            request + "connection: upgrade\r\nsec-websocket-version: 13\r\n"
+            "sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+        ).encode()
+        for data in (b"", b"GET", handshake[:-2], handshake, handshake + b"\x81"):
+            stream = await trio.open_tcp_stream("127.0.0.1", site.server.port)
+            await stream.send_all(data)
+            reset = bytes([1, 0, 0, 0, 0, 0, 0, 0])
+            stream.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, reset)
+            await stream.aclose()
+        stream = await trio.open_tcp_stream("127.0.0.1", site.server.port)
+        async with stream:
+            assert await health(HttpClient(stream)) == 200
+        with trio.fail_after(5):
+            while site.server._listener.open_connections:
+                await trio.lowlevel.checkpoint()
+        assert site.counters.counts["connection_failed"] == 0
+
+
+# -- sockets -------------------------------------------------------------------------------------
+
+
+async def test_tls() -> None:
+    server_context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    server_context.load_cert_chain(CERTIFICATE)
+    client_context = ssl.create_default_context(cafile=str(CERTIFICATE))
+    async with serving(host="127.0.0.1", ssl_context=server_context) as site:
+        assert site.server.url == f"https://127.0.0.1:{site.server.port}"
+        plain = await trio.open_tcp_stream("127.0.0.1", site.server.port)
+        async with plain:
+            await plain.send_all(b"GET /health HTTP/1.1\r\nhost: x\r\n\r\n")
+            assert b"200" not in await rest(plain)
+        secured = trio.SSLStream(
+            await trio.open_tcp_stream("127.0.0.1", site.server.port),
+            client_context,
+            server_hostname="localhost",
+            https_compatible=True,
+        )
+        async with secured:
+            assert (await HttpClient(secured).call("add", 2)).json == {"output": 2}
+        assert site.counters.counts["connection_failed"] == 0
+
+
+async def test_every_address_of_a_name_gets_the_same_port() -> None:
+    sockets = await bind_sockets("localhost", 0)
+    try:
+        assert len({bound.getsockname()[1] for bound in sockets}) == 1
+    finally:
+        for bound in sockets:
+            bound.close()
+
+
+async def test_a_port_that_is_taken_is_an_error() -> None:
+    (taken,) = await bind_sockets("127.0.0.1", 0)
+    with taken:
+        taken.listen(1)
+        with pytest.raises(OSError, match="in use"):
+            await bind_sockets("127.0.0.1", taken.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    ("address", "peer"),
+    [
+        (("10.0.0.1", 5), "10.0.0.1"),
+        (("::1", 5, 0, 0), "::1"),
+        (("fe80::1%eth0", 5, 0, 2), "fe80::1"),
+        (("::ffff:10.0.0.1", 5, 0, 0), "10.0.0.1"),
+        ("", "unix"),
+        (b"", "unix"),
+    ],
+)
+def test_who_a_peer_is(address: object, peer: str) -> None:
+    assert peer_of(address) == peer
