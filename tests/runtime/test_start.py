@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 import attrs
@@ -336,9 +335,9 @@ async def test_a_store_that_cannot_be_read_fails_those_who_ask_and_nobody_else()
         await put_away(runtime, Riser)
         storage.broken = True
         by_id = runtime.client.get_by_id(Riser, actor_id)
-        for ask in (partial(call, runtime, Riser.get), partial(by_id.call, Riser.get)):
+        for handle in (runtime.client.get(Riser, "a"), by_id):
             with pytest.raises(errors.ActionError) as caught:
-                await ask()
+                await handle.call(Riser.get)
             assert caught.value.code == "internal_error"
         link = PlayedLink(runtime)
         link.connect(Riser, "a")

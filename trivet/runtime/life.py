@@ -194,10 +194,14 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
         conn.abandon()
     await _end_last_turn(instance)
     await _end_connections(instance, park)
-    with bounded_cleanup(instance.grace_left):
+    with bounded_cleanup(instance.grace_left) as scope:
         await instance.background.wait_over()
-    with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)):
+    if scope.cancelled_caught:
+        logger.warning("%s: its tasks were cut at the end of the grace", instance.label)
+    with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)) as scope:
         await instance.gate.save_last()
+    if scope.cancelled_caught:
+        logger.error("%s: the store did not take its last save in time", instance.label)
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
@@ -209,9 +213,8 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
 async def _end_last_turn(instance: Instance) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await _take_last_turn(instance)
-    if scope.cancelled_caught:
+    if scope.cancelled_caught and instance.worker.cut(late=False):
         logger.warning("%s: its turn was cut at the end of the grace", instance.label)
-        instance.worker.cut(late=False)
         with bounded_cleanup(instance.limits.hook_time):
             await _take_last_turn(instance)
 
@@ -226,18 +229,25 @@ async def _end_connections(instance: Instance, park: bool) -> None:
                 reception.park(conn)
             else:
                 conn.reopen()
-    with bounded_cleanup(max(instance.grace_left, limits.close_time)):
-        await _wait_ended(reception.connections)
-    for conn in reception.connections:
-        if conn.inbox is not None:
-            conn.inbox.link.abort()
+    await _close_links(reception.connections, limits.close_time)
     with bounded_cleanup(max(instance.grace_left, limits.hook_time)):
-        await _wait_ended(reception.connections)
+        for conn in reception.connections:
+            await conn.ended.wait()
 
 
-async def _wait_ended(connections: Iterable[Connection]) -> None:
-    for conn in connections:
-        await conn.ended.wait()
+async def _close_links(connections: Iterable[Connection], seconds: float) -> None:
+    """Wait until the links of leaving connections are closed; others keep theirs."""
+    inboxes = [
+        conn.inbox
+        for conn in connections
+        if conn.inbox is not None and conn.inbox.connection is conn
+    ]
+    with bounded_cleanup(seconds):
+        for inbox in inboxes:
+            await inbox.closed.wait()
+    for inbox in inboxes:
+        if not inbox.closed.is_set():
+            inbox.link.abort()
 
 
 def _move_waiting_calls(instance: Instance) -> None:

@@ -62,4 +62,7 @@ class OwnTurn:
         assert self._token is not None
         running_turn.reset(self._token)
         self._instance.turn_ended(self._turn)
-        return self._shelter.__exit__(kind, error, traceback)
+        was_cut = self._shelter.__exit__(kind, error, traceback)
+        if was_cut:
+            await trio.lowlevel.checkpoint()  # what the shield has held off comes now
+        return was_cut

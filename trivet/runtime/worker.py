@@ -56,11 +56,13 @@ class Worker:
             task, self._parked = self._parked, None
             trio.lowlevel.reschedule(task)
 
-    def cut(self, *, late: bool) -> None:
-        """Cancel the running call at its next checkpoint."""
-        if self.call is not None and self._scope is not None:
-            self.call.late = late
-            self._scope.cancel()
+    def cut(self, *, late: bool) -> bool:
+        """Cancel the running call at its next checkpoint; tell whether there was one."""
+        if self.call is None or self._scope is None:
+            return False
+        self.call.late = late
+        self._scope.cancel()
+        return True
 
     async def _run(self) -> None:
         self._instance.context = trio.lowlevel.current_task().context
