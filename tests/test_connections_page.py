@@ -10,7 +10,8 @@ from functools import partial
 import attrs
 import pytest
 import trio
-from trio_websocket import ConnectionClosed as SocketClosed, open_websocket_url
+from trio.testing import wait_all_tasks_blocked
+from trio_websocket import ConnectionClosed as SocketClosed, wrap_client_stream
 
 import trivet
 
@@ -125,9 +126,10 @@ async def test_clients_can_pass_connection_parameters() -> None:
 
 
 async def test_an_invalid_token_rejects_the_connection_with_code_and_metadata() -> None:
-    with pytest.raises(trivet.UserError) as refused:
-        async with room("stolen"):
-            raise AssertionError("it was let in")
+    async with served() as server, trivet.open_client(server.url) as client:
+        with pytest.raises(trivet.UserError) as refused:
+            async with client.get_or_create(GameRoom, "r").connect(Login("stolen")):
+                raise AssertionError("it was let in")
     assert (refused.value.group, refused.value.code) == ("user", "unauthorized")
     assert refused.value.message == "Invalid auth token"
     assert refused.value.metadata == {"try": 1}
@@ -172,30 +174,35 @@ async def test_send_messages_directly_to_one_client() -> None:
             handle.connect(Login("ann-token")) as ann,
             handle.connect(Login("bob-token")) as bob,
         ):
-            for_bob, for_ann = bob.events(GameRoom.direct_message), ann.events(GameRoom.left)
+            for_bob = bob.events(GameRoom.direct_message)
+            for_ann = ann.events(GameRoom.direct_message)
             assert await ann.call(GameRoom.send_direct, "bob", "psst")
             assert not await ann.call(GameRoom.send_direct, "eve", "psst")
             assert await anext(for_bob) == "psst"
-            await bob.call(GameRoom.kick, "ann", "next")
-            del for_ann
+            assert await bob.call(GameRoom.send_direct, "ann", "me too")
+            assert await anext(for_ann) == "me too"
 
 
 async def test_disconnect_with_a_reason_from_within_an_action() -> None:
     """The kicked client's socket is closed, seen from its own end, when the action goes on."""
     async with served() as server, trivet.open_client(server.url) as client:
-        base = server.url.replace("http", "ws")
         query = "rvt-namespace=default&rvt-method=getOrCreate&rvt-runner=default&rvt-key=r"
         async with (
-            open_websocket_url(
-                f"{base}/gateway/gameRoom/connect?{query}",
+            await trio.open_tcp_stream("127.0.0.1", server.port) as stream,
+            trio.open_nursery() as nursery,
+            client.get_or_create(GameRoom, "r").connect(Login("ann-token")) as ann,
+        ):
+            bob = await wrap_client_stream(
+                nursery,
+                stream,
+                f"127.0.0.1:{server.port}",
+                f"/gateway/gameRoom/connect?{query}",
                 subprotocols=[
                     "rivet",
                     "rivet_encoding.json",
                     "rivet_conn_params.%7B%22auth_token%22%3A%22bob-token%22%7D",
                 ],
-            ) as bob,
-            client.get_or_create(GameRoom, "r").connect(Login("ann-token")) as ann,
-        ):
+            )
             assert '"Init"' in str(await bob.get_message())
             log = await ann.call(GameRoom.kick, "bob", "no cheating")
             with pytest.raises(SocketClosed) as closed:
@@ -215,36 +222,64 @@ async def test_await_disconnect_ensures_that_the_connection_is_closed_before_con
         assert LOG[-1] == "on_disconnect ann kick"
 
 
-async def test_auto_reconnection_restores_subscriptions_and_queued_calls() -> None:
-    """The server is away for the first retries; what was said meanwhile waits, in order."""
+async def serve_for_a_while(
+    port: int, *, task_status: trio.TaskStatus[tuple[trio.CancelScope, trio.Event]]
+) -> None:
+    ended = trio.Event()
+    with trio.CancelScope() as scope:
+        async with served(port):
+            task_status.started((scope, ended))
+            await trio.sleep_forever()
+    ended.set()
+
+
+async def turn_away(port: int, *, times: int) -> None:
+    """Be a server that hangs up on whoever comes."""
+    listening = trio.socket.socket()
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    await listening.bind(("127.0.0.1", port))
+    listening.listen()
+    with listening:
+        for _ in range(times):
+            client, _ = await listening.accept()
+            client.close()
+
+
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    async with trivet.open_client(f"http://127.0.0.1:{port}") as client:
-        handle = client.get_or_create(GameRoom, "r")
-        results: list[list[str]] = []
-        async with served(port):
-            connecting = handle.connect(Login("ann-token"))
-            conn = await connecting.__aenter__()
+        return port
+
+
+async def test_auto_reconnection_restores_subscriptions_and_queued_calls() -> None:
+    """The server is away for the first retries; what was said meanwhile waits, in order."""
+    port = free_port()
+    results: list[list[str]] = []
+    async with (
+        trio.open_nursery() as nursery,
+        trivet.open_client(f"http://127.0.0.1:{port}") as client,
+    ):
+        running, ended = await nursery.start(serve_for_a_while, port)
+        async with client.get_or_create(GameRoom, "r").connect(Login("ann-token")) as conn:
             statuses = conn.status_changes()
             private = conn.events(GameRoom.direct_message)
             await conn.call(GameRoom.remember, "before")
-        assert await anext(statuses) == "disconnected"
-        async with trio.open_nursery() as nursery:
+            running.cancel()
+            await ended.wait()
+            assert await anext(statuses) == "disconnected"
 
             async def remember(text: str) -> None:
                 results.append(await conn.call(GameRoom.remember, text))
 
-            for text in ("one", "two"):
-                nursery.start_soon(remember, text)
-                await trio.testing.wait_all_tasks_blocked(0.01)
-            nursery.start_soon(serve_until, port, results)
-        assert results == [["one"], ["one", "two"]]
-        del private
-        await connecting.__aexit__(None, None, None)
-
-
-async def serve_until(port: int, results: list[list[str]]) -> None:
-    async with served(port):
-        while len(results) < 2:
-            await trio.testing.wait_all_tasks_blocked(0.05)
+            async with trio.open_nursery() as calls:
+                calls.start_soon(remember, "one")
+                await wait_all_tasks_blocked()
+                calls.start_soon(remember, "two")
+                await turn_away(port, times=3)
+                running, ended = await nursery.start(serve_for_a_while, port)
+            assert results == [["one"], ["one", "two"]]
+            assert await conn.call(GameRoom.send_direct, "ann", "still here")
+            assert await anext(private) == "still here"
+            assert conn.status == "connected"
+        running.cancel()

@@ -145,7 +145,13 @@ class _Reader:
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
         if annotation is None or annotation is type(None):
             return None
-        return shape_of(annotation, place=place, where=f"{self.where}: {what}", naming=self.naming)
+        return shape_of(
+            annotation,
+            place=place,
+            where=f"{self.where}: {what}",
+            naming=self.naming,
+            namespace=self.namespace(),
+        )
 
     def default(self, shape: Shape[Any] | None, computed: bool, what: str) -> Callable[[], Any]:
         """Return what makes a fresh value, where no hook does."""
@@ -229,7 +235,13 @@ class _Reader:
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
             where = f"{self.where}.{slot}"
-            shape = shape_of(event.payload, place=Place.WIRE, where=where, naming=self.naming)
+            shape = shape_of(
+                event.payload,
+                place=Place.WIRE,
+                where=where,
+                naming=self.naming,
+                namespace=self.namespace(),
+            )
             name = self.wire_name(event.name, slot)
             overflow = event.overflow or self.options.overflow
             bindings[event] = EventBinding(name, event, shape, overflow)
