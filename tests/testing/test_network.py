@@ -176,3 +176,17 @@ async def test_all_connections_are_cut_at_once() -> None:
     for stream in (first, second):
         with pytest.raises(trio.BrokenResourceError):
             await stream.receive_some()
+
+
+async def test_every_connection_is_handed_to_who_serves() -> None:
+    network = MemoryNetwork()
+    served: list[MemoryStream] = []
+    async with trio.open_nursery() as nursery:
+        await nursery.start(network.serve, "server", served.append)
+        for _ in range(3):
+            await network.connect("server")
+        await wait_all_tasks_blocked()
+        assert served == [connection.server for connection in network.connections]
+        nursery.cancel_scope.cancel()
+    with pytest.raises(ConnectionRefusedError):
+        await network.connect("server")

@@ -86,9 +86,9 @@ class Calls:
             Error: What the answer, or the end of the session, says.
         """
         call = _Call(name, arguments)
-        if self._session is not None and not self._waiting and self._has_room:
-            self._send(self._session, call)
-        else:
+        session = self._session
+        may_go = session is not None and not self._waiting and self._has_room
+        if session is None or not may_go or not self._send(session, call):
             self._put_in_line(call)
         if call.outcome is None:
             return await self._wait(call)
@@ -162,19 +162,26 @@ class Calls:
         self._flushing = True
         try:
             while self._waiting and self._session is not None and self._has_room:
-                call = self._waiting.popleft()
-                self._forget(call)
-                self._send_waiting(self._session, call)
+                self._send_first(self._session)
         finally:
             self._flushing = False
 
-    def _send_waiting(self, session: Session, call: _Call) -> None:
+    def _send_first(self, session: Session) -> None:
+        call = self._waiting.popleft()
+        size = call.size
+        self._waiting_bytes -= size
         try:
-            self._send(session, call)
+            sent = self._send(session, call)
         except Error as error:
             call.fail(error)
+            return
+        if not sent:
+            call.size = size
+            self._waiting.appendleft(call)
+            self._waiting_bytes += size
 
-    def _send(self, session: Session, call: _Call) -> None:
+    def _send(self, session: Session, call: _Call) -> bool:
+        """Send a call; ``False`` if the session is over, whose end is not yet known here."""
         call_id = self._next_id
         self._sent[call_id] = call
         self._next_id += 1
@@ -182,12 +189,20 @@ class Calls:
         try:
             size = session.call(call_id, call.name, call.arguments, call.deadline)
         except Error:
-            del self._sent[call_id]
-            self._next_id = call_id
+            self._take_back(call_id)
             raise
+        if size is None:
+            self._take_back(call_id)
+            self._session = None
+            return False
         if call_id in self._sent:  # else it was answered at once
             call.size = size
             self._sent_bytes += size
+        return True
+
+    def _take_back(self, call_id: int) -> None:
+        del self._sent[call_id]
+        self._next_id = call_id
 
     async def _wait(self, call: _Call) -> Any:
         call.waiter = trio.lowlevel.current_task()

@@ -191,12 +191,13 @@ class _HttpConnection:
             elif isinstance(event, h11.EndOfMessage) and head is not None:
                 headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
                 return HttpResponse(head.status_code, headers, bytes(body))
-            elif isinstance(event, h11.ConnectionClosed):
-                raise trio.BrokenResourceError("the server closed the connection")
 
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
-            self._http.receive_data(bytes(await self.stream.receive_some(READ_SIZE)))
+            data = bytes(await self.stream.receive_some(READ_SIZE))
+            if not data and self._http.their_state is h11.SEND_RESPONSE:
+                raise trio.BrokenResourceError("the server closed the connection")
+            self._http.receive_data(data)
         return event
 
 

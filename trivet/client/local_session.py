@@ -126,6 +126,11 @@ class LocalLink:
         assert self.inbox is not None
         self.receiver.opened(LocalSession(self, self.inbox))
 
+    @property
+    def is_over(self) -> bool:
+        """Whether either side has ended the session."""
+        return self._ending is not None
+
     async def wait_ended(self) -> Ending:
         """Wait until either side ends the session."""
         await self._ended.wait()
@@ -186,15 +191,18 @@ class LocalSession:
         self._link = link
         self._inbox = inbox
 
-    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int:
+    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int | None:
         """Send a call; an idle actor answers at once."""
+        if self._link.is_over:
+            return None
         args, kwargs = arguments
         self._inbox.receive(BoundRequest(call_id, name, args, kwargs, deadline), 0)
         return 0
 
     def subscribe(self, event_name: str, *, wanted: bool) -> None:
         """Ask for an event, or no longer."""
-        self._inbox.receive(SubscriptionRequest(event_name, wanted), 0)
+        if not self._link.is_over:
+            self._inbox.receive(SubscriptionRequest(event_name, wanted), 0)
 
     def close(self) -> None:
         """End the session: there is nobody to wait for."""

@@ -90,7 +90,7 @@ class Receiver(Protocol):
 class Session(Protocol):
     """An open session."""
 
-    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int:
+    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int | None:
         """Send a call.
 
         Args:
@@ -100,7 +100,8 @@ class Session(Protocol):
             deadline: When its caller stops waiting, on Trio's clock.
 
         Returns:
-            How many bytes it takes on its way.
+            How many bytes it takes on its way; ``None`` if the session is over already and
+            nothing was sent.
 
         Raises:
             EncodingError: If an argument cannot be sent; then nothing was.

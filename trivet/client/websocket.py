@@ -163,10 +163,10 @@ class WebSocketSession:
 
     # What the connection does
 
-    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int:
+    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int | None:
         """Send a call."""
         if self._machine.state is not ClientState.OPEN:
-            return 0  # it is ending, and its calls with it
+            return None
         left = milliseconds_left(deadline) if self._socket.subprotocol == EXTENSION else None
         self._machine.next_id = call_id
         _, payload = self._machine.call(name, arguments, deadline=left)
@@ -198,6 +198,7 @@ class WebSocketSession:
                 while True:
                     self._take(await self._socket.get_message())
             except ConnectionClosed as closed:
+                self._machine.close()
                 if self.is_leaving:
                     await self._left.wait()
                 return _ending(closed.reason)

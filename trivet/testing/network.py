@@ -1,15 +1,15 @@
 """A network in memory: listeners by name, connections with bounded buffers, and faults on demand.
 
-``MemoryNetwork`` takes the place of TCP in tests: hand ``network.listen("server")`` to what serves
-and ``network.opener("server")`` to what connects. The real protocol runs over it, no socket is
-opened, and under Trio's mock clock no time passes.
+``MemoryNetwork`` takes the place of TCP in tests. Let ``network.serve("server", …)`` hand each
+connection to a server, and give ``network.opener("server")`` to clients: the real protocol runs
+over it, no socket is opened, and under Trio's mock clock no time passes.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, NoReturn
 
 import trio
 from trio.abc import HalfCloseableStream, Listener
@@ -64,6 +64,28 @@ class MemoryNetwork:
     def opener(self, name: str) -> Callable[[], Awaitable[MemoryStream]]:
         """Return a function that connects to a name, for ``open_client(..., connect=)``."""
         return lambda: self.connect(name)
+
+    async def serve(
+        self,
+        name: str,
+        handle: Callable[[MemoryStream], object],
+        *,
+        task_status: trio.TaskStatus[None] = trio.TASK_STATUS_IGNORED,
+    ) -> NoReturn:
+        """Listen under a name and hand each connection over, until cancelled.
+
+        Args:
+            name: The name.
+            handle: A plain function, such as ``server.serve_stream``.
+            task_status: Told as soon as connections are accepted.
+
+        Raises:
+            OSError: If somebody listens there already.
+        """
+        async with self.listen(name) as listener:
+            task_status.started()
+            while True:
+                handle(await listener.accept())
 
     @property
     def connections(self) -> tuple[MemoryConnection, ...]:
