@@ -22,7 +22,9 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.ports import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
+from trivet.server.listener import Listener
 from trivet.server.serve import Server, run_server
+from trivet.server.service import Service
 from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
@@ -38,6 +40,14 @@ class Serving:
     counters: Counters
     stop: trio.CancelScope
     runtime: Runtime
+
+    @property
+    def listener(self) -> Listener:
+        return self.server._listener  # pyright: ignore[reportPrivateUsage] - tests look inside
+
+    @property
+    def service(self) -> Service:
+        return self.listener.service
 
     def dial(self, peer: str = "memory") -> trio.abc.Stream:
         """Connect over memory."""
@@ -88,9 +98,11 @@ async def serving(
             runtimes.append(runtime)
             yield runtime
 
-    chosen = ServerSettings(**{"host": None, "port": 0, **settings})
+    chosen: dict[str, Any] = {"host": None, "port": 0, **settings}
     async with trio.open_nursery() as nursery:
-        server: Server = await nursery.start(partial(run_server, opening(), chosen))
+        server: Server = await nursery.start(
+            partial(run_server, opening(), ServerSettings(**chosen))
+        )
         yield Serving(server, counters, nursery.cancel_scope, runtimes[0])
         nursery.cancel_scope.cancel()
 
@@ -148,14 +160,20 @@ class HttpClient:
             self._http.start_next_cycle()
         pieces = [body] if isinstance(body, bytes) else list(body)
         framing = (
-            ("content-length", str(len(body)))
+            (b"content-length", str(len(body)).encode())
             if isinstance(body, bytes)
-            else ("transfer-encoding", "chunked")
+            else (b"transfer-encoding", b"chunked")
         )
-        given = [(name.replace("_", "-"), value) for name, value in headers.items()]
+        given = [
+            (
+                name.replace("_", "-").encode(),
+                value if isinstance(value, bytes) else value.encode("latin-1"),
+            )
+            for name, value in headers.items()
+        ]
         events: list[h11.Event] = [
             h11.Request(
-                method=method, target=address, headers=[("host", "server"), framing, *given]
+                method=method, target=address, headers=[(b"host", b"server"), framing, *given]
             ),
             *(h11.Data(data=piece) for piece in pieces if piece),
             h11.EndOfMessage(),
@@ -169,7 +187,7 @@ class HttpClient:
         while True:
             event = self._http.next_event()
             if event is h11.NEED_DATA:
-                self._http.receive_data(await self.stream.receive_some())
+                self._http.receive_data(bytes(await self.stream.receive_some()))
             elif isinstance(event, h11.Response):
                 response = event
             elif isinstance(event, h11.Data):

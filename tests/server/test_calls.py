@@ -20,7 +20,7 @@ LOGIN = '{"token":"ann"}'
 
 
 async def call(
-    http: HttpClient, address: str, *args: Any, encoding: str = "json", **headers: str | bytes
+    http: HttpClient, address: str, *args: Any, encoding: str = "json", **headers: Any
 ) -> Reply:
     body = CODECS[encoding].encode_action_request(HttpActionRequest(list(args)))
     return await http.request("POST", address, body, x_rivet_encoding=encoding, **headers)
@@ -214,7 +214,7 @@ async def test_a_client_that_leaves_does_not_cut_its_call(autojump_clock: MockCl
 # -- hooks ---------------------------------------------------------------------------------------
 
 
-async def who(site: Serving, **headers: str | bytes) -> Reply:
+async def who(site: Serving, **headers: Any) -> Reply:
     return await call(site.http(), gateway("room", path="/action/who", more="&a=b"), **headers)
 
 

@@ -291,5 +291,5 @@ async def test_a_client_that_leaves_inside_a_request_leaves_nothing(
             await stream.send_all(HEALTH[:cut])
             await stream.aclose()
         await wait_all_tasks_blocked()
-        assert site.server._listener.open_connections == 0
+        assert site.listener.open_connections == 0
         assert site.counters.counts["connection_failed"] == 0

@@ -14,11 +14,10 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-import trivet.server.listener
 from tests.server.serving import HttpClient, Serving, gateway, rest, serving
 from trivet.declare.options import Limits
 from trivet.server.http import HttpConnection
-from trivet.server.listener import Listener, bind_sockets, peer_of
+from trivet.server.sockets import bind_sockets, peer_of
 
 STRANGER = "203.0.113.7"
 CERTIFICATE = Path(__file__).with_name("certificate.pem")
@@ -56,9 +55,8 @@ class PlayedSocket:
 @asynccontextmanager
 async def listening(site: Serving) -> AsyncGenerator[PlayedSocket]:
     played = PlayedSocket()
-    listener: Listener = site.server._listener
     async with trio.open_nursery() as nursery:
-        nursery.start_soon(listener.accept, played)
+        nursery.start_soon(site.listener.accept, played)
         try:
             yield played
         finally:
@@ -105,7 +103,7 @@ async def test_beyond_the_limit_of_the_server_clients_wait(autojump_clock: MockC
         await second.send("GET", "/health")
         await wait_all_tasks_blocked()
         assert site.counters.counts["connections_full"] == 1
-        assert site.server._listener.open_connections == 1
+        assert site.listener.open_connections == 1
         await first.stream.aclose()
         assert (await second.reply()).status == 200
 
@@ -137,7 +135,7 @@ async def test_a_socket_that_cannot_listen_is_an_error(autojump_clock: MockClock
         played = PlayedSocket()
         played.fail(errno.EBADF)
         with pytest.raises(OSError, match="played"):
-            await site.server._listener.accept(played)
+            await site.listener.accept(played)
 
 
 # -- the firewall --------------------------------------------------------------------------------
@@ -171,7 +169,7 @@ async def test_a_mistake_while_answering_is_an_internal_error(
 
         http = site.http()
         with monkeypatch.context() as patch:
-            patch.setattr(trivet.server.router, "parse_gateway", fail)
+            patch.setattr("trivet.server.router.parse_gateway", fail)
             reply = await http.request("GET", "/health")
         assert (reply.status, reply.error) == (500, "rivetkit.internal_error")
         assert b"played" not in reply.body
@@ -191,7 +189,8 @@ async def test_a_mistake_in_a_link_ends_it_alone(
             site.websocket(connect, "rivet") as one,
             site.websocket(connect, "rivet") as other,
         ):
-            await one.recv(), await other.recv()
+            for socket in (one, other):
+                await socket.recv()
             message = (
                 '{"body":{"tag":"ActionRequest",'
                 '"val":{"id":["$BigInt","0"],"name":"value","args":[]}}}'
@@ -221,9 +220,8 @@ async def test_resets_leave_nothing_behind() -> None:
         stream = await trio.open_tcp_stream("127.0.0.1", site.server.port)
         async with stream:
             assert await health(HttpClient(stream)) == 200
-        with trio.fail_after(5):
-            while site.server._listener.open_connections:
-                await trio.lowlevel.checkpoint()
+        await wait_all_tasks_blocked(0.01)
+        assert site.listener.open_connections == 0
         assert site.counters.counts["connection_failed"] == 0
 
 

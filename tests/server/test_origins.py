@@ -15,7 +15,7 @@ from trivet.server.origins import OriginPolicy, is_loopback
 
 def head(**headers: str) -> Head:
     given = {"host": "server.example:6420", **headers}
-    encoded = [(name, value.encode("latin-1")) for name, value in given.items()]
+    encoded = [(name.encode(), value.encode("latin-1")) for name, value in given.items()]
     request = h11.Request(method="GET", target="/", headers=encoded)
     return Head.of(request, "memory")
 

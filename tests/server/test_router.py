@@ -199,7 +199,7 @@ async def test_a_stopping_server_says_so(autojump_clock: MockClock) -> None:
     async with serving(Counter) as site:
         service_http = site.http()
         assert (await service_http.request("GET", "/health")).status == 200
-        site.server._listener._service.stopping.begun = True
+        site.service.stopping.begun = True
         reply = await service_http.request("GET", "/health")
         assert (reply.status, reply.error) == (503, "guard.service_unavailable")
         assert reply.headers["connection"] == "close"

@@ -5,17 +5,20 @@ from __future__ import annotations
 import signal
 import socket
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
-from websockets.exceptions import ConnectionClosed
 
 from tests.server.actors import Counter, Room
-from tests.server.serving import HttpClient, gateway, rest, serving
+from tests.server.serving import HttpClient, Serving, gateway, rest, serving
+from tests.server.sessions import UPGRADE, Client, params
+from trivet.declare.action import action
+from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.runtime.runtime import Runtime, run_runtime
@@ -23,8 +26,6 @@ from trivet.server.serve import Server, run_server
 from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
-
-CONNECT = gateway(path="/connect")
 
 
 @asynccontextmanager
@@ -61,7 +62,7 @@ async def test_a_socket_may_be_ready_made(tmp_path: Path) -> None:
 
 
 async def test_an_actor_that_lets_everybody_in_is_not_shown_to_other_machines() -> None:
-    with pytest.raises(ValueError, match="Counter lets everybody in.*public=True"):
+    with pytest.raises(ValueError, match=r"Counter lets everybody in.*public=True"):
         await run_server(opening(Room, Counter), ServerSettings(host="0.0.0.0", port=0))
 
 
@@ -104,30 +105,29 @@ async def test_only_this_machine_may_list_actors(autojump_clock: MockClock) -> N
 # -- the stop ------------------------------------------------------------------------------------
 
 
+async def connected(site: Serving, log: list[tuple[int, str]], *offer: str, name: str) -> None:
+    """Connect, and log how the server closes."""
+    async with site.websocket(gateway(name, path="/connect"), "rivet", *offer) as socket:
+        log.append(await Client(socket, "json").closed())
+
+
+@asynccontextmanager
+async def serving_beside(
+    *actors: type[Actor[Any, Any, Any, Any]], **settings: Any
+) -> AsyncGenerator[tuple[Serving, trio.Nursery]]:
+    """Serve; clients in the nursery see the server stop when the body is left."""
+    async with AsyncExitStack() as stack:
+        clients = await stack.enter_async_context(trio.open_nursery())
+        yield await stack.enter_async_context(serving(*actors, **settings)), clients
+
+
 async def test_connections_are_told_to_come_back(autojump_clock: MockClock) -> None:
     ended: list[tuple[int, str]] = []
-
-    async def stay(socket: object) -> None:
-        try:
-            await socket.recv()  # type: ignore[attr-defined]
-        except ConnectionClosed as closed:
-            assert closed.rcvd is not None
-            ended.append((closed.rcvd.code, closed.rcvd.reason))
-
-    async with trio.open_nursery() as nursery:
-        started: list[object] = []
-
-        async def connected(site: object) -> None:
-            async with site.websocket(CONNECT, "rivet") as socket:  # type: ignore[attr-defined]
-                await socket.recv()
-                started.append(socket)
-                await stay(socket)
-
-        async with serving() as site:
-            for _ in range(3):
-                nursery.start_soon(connected, site)
-            await wait_all_tasks_blocked()
-            assert len(started) == 3
+    async with serving_beside() as (site, clients):
+        for _ in range(3):
+            clients.start_soon(partial(connected, site, ended, name="counter"))
+        await wait_all_tasks_blocked()
+        assert len(site.service.links) == 3
     assert ended == [(1012, "")] * 3
 
 
@@ -146,23 +146,31 @@ async def test_idle_connections_end_and_calls_are_answered(autojump_clock: MockC
 
 
 async def test_the_socket_listens_until_everything_has_ended() -> None:
-    async with serving(host="127.0.0.1") as site:
-        http = HttpClient(await trio.open_tcp_stream("127.0.0.1", site.server.port))
-        await http.send("POST", gateway(path="/action/wait"), b'{"args":[0.2]}')
-        while not site.runtime.directory.instances:
-            await trio.lowlevel.checkpoint()
-        site.stop.cancel()
-        with trio.CancelScope(shield=True):
-            late = await trio.open_tcp_stream("127.0.0.1", site.server.port)
-            assert (await http.reply()).json == {"output": "waited"}
-            await http.stream.aclose()
-    async with late:
-        with pytest.raises(trio.BrokenResourceError):
-            while await late.receive_some():
-                pass
-            raise trio.BrokenResourceError  # closed without a reset
-    with pytest.raises(OSError, match="refused|connect"):
-        await trio.open_tcp_stream("127.0.0.1", site.server.port)
+    holding, release = trio.Event(), trio.Event()
+    late: list[trio.SocketStream] = []
+
+    class Holder(Actor, name="holder"):
+        @action
+        async def hold(self) -> None:
+            holding.set()
+            await release.wait()
+
+    async def come_late(http: HttpClient, port: int) -> None:
+        await wait_all_tasks_blocked()  # the server stops, and waits for the call
+        late.append(await trio.open_tcp_stream("127.0.0.1", port))
+        release.set()
+        assert (await http.reply()).json == {"output": None}
+
+    async with serving_beside(Holder, host="127.0.0.1") as (site, clients):
+        port = site.server.port
+        http = HttpClient(await trio.open_tcp_stream("127.0.0.1", port))
+        await http.send("POST", gateway("holder", path="/action/hold"), b"{}")
+        await holding.wait()
+        clients.start_soon(come_late, http, port)
+    await http.stream.aclose()
+    await late[0].aclose()
+    with pytest.raises(OSError, match="connect"):
+        await trio.open_tcp_stream("127.0.0.1", port)
 
 
 async def test_a_client_that_never_says_goodbye_does_not_hold_the_stop(
@@ -170,11 +178,7 @@ async def test_a_client_that_never_says_goodbye_does_not_hold_the_stop(
 ) -> None:
     async with serving() as site:
         stream = site.dial()
-        await stream.send_all(
-            f"GET {CONNECT} HTTP/1.1\r\nhost: server\r\nupgrade: websocket\r\n"
-            "connection: upgrade\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
-            "sec-websocket-version: 13\r\n\r\n".encode()
-        )
+        await stream.send_all(UPGRADE + b"\r\n")
         await wait_all_tasks_blocked()
         started = trio.current_time()
     assert trio.current_time() - started <= 11
@@ -199,19 +203,11 @@ async def test_hooks_of_the_connections_run_at_the_stop(autojump_clock: MockCloc
         async def on_wake(self) -> None:
             self.log = log
 
-    async with trio.open_nursery() as nursery:
-
-        async def connected(site: object) -> None:
-            offer = ("rivet", "rivet_conn_params.%7B%22token%22%3A%22ann%22%7D")
-            address = gateway("room", path="/connect")
-            async with site.websocket(address, *offer) as socket:  # type: ignore[attr-defined]
-                with pytest.raises(ConnectionClosed):
-                    while True:
-                        await socket.recv()
-
-        async with serving(Logging) as site:
-            nursery.start_soon(connected, site)
-            await wait_all_tasks_blocked()
+    ended: list[tuple[int, str]] = []
+    async with serving_beside(Logging) as (site, clients):
+        clients.start_soon(partial(connected, site, ended, params('{"token":"ann"}'), name="room"))
+        await wait_all_tasks_blocked()
+    assert ended == [(1012, "")]
     assert log == ["ann stop"]
 
 
@@ -222,14 +218,14 @@ async def test_a_signal_is_the_graceful_stop() -> None:
         assert await rest(stream) == b""
 
 
-async def test_what_the_runtime_raises_comes_out() -> None:
-    @asynccontextmanager
-    async def failing() -> AsyncGenerator[Runtime]:
+class FailingRuntime(AbstractAsyncContextManager[Runtime]):
+    async def __aenter__(self) -> Runtime:
         raise LookupError("no store")
-        yield
 
+    async def __aexit__(self, *error: object) -> None:
+        raise AssertionError("it was never entered")
+
+
+async def test_what_the_runtime_raises_comes_out() -> None:
     with pytest.raises(LookupError, match="no store"):
-        await run_server(failing(), ServerSettings(host=None))
-    with pytest.RaisesGroup(LookupError):
-        async with trio.open_nursery() as nursery:
-            await nursery.start(partial(run_server, failing(), ServerSettings(host=None)))
+        await run_server(FailingRuntime(), ServerSettings(host=None))

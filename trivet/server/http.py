@@ -272,8 +272,8 @@ class HttpConnection:
 
     async def _part(self) -> None:
         """Close so that the client can read the answer: what it still sends is not reset."""
-        with trio.move_on_after(LINGER_TIME):
-            if self._http.their_state not in {h11.MUST_CLOSE, h11.CLOSED}:
+        if self._http.their_state not in {h11.MUST_CLOSE, h11.CLOSED}:
+            with trio.move_on_after(LINGER_TIME):
                 await self._transport.send_eof()
                 while await self._transport.receive_some():
                     pass

@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import errno
 import logging
-import socket
 import ssl
 from collections import Counter
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, Protocol
 
 import trio
 
@@ -29,8 +28,9 @@ from trivet.server.http import HttpConnection, ReadBody
 from trivet.server.origins import is_loopback
 from trivet.server.router import respond
 from trivet.server.service import Service
+from trivet.server.sockets import peer_of
 
-__all__ = ["Listener", "bind_sockets", "peer_of"]
+__all__ = ["Listener", "Listening"]
 
 logger = logging.getLogger(__name__)
 
@@ -41,29 +41,36 @@ EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.E
 UNUSABLE: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 
+class Listening(Protocol):
+    """A socket that listens."""
+
+    async def accept(self) -> tuple[trio.socket.SocketType, Any]:
+        """Wait for a client; its connection and its address."""
+        ...
+
+
 class Listener:
     """Accepts clients and serves each in a task of its own.
 
     Args:
         service: What they come for.
         nursery: The parent of their tasks.
+
+    Attributes:
+        service: As given.
+        open_connections: How many clients there are.
     """
 
     def __init__(self, service: Service, nursery: trio.Nursery) -> None:
-        self._service = service
+        self.service = service
         self._nursery = nursery
         self._count = service.runtime.observer.count
         self._limits = service.limits
-        self._open = 0
+        self.open_connections = 0
         self._by_address: Counter[str] = Counter()
         self._room: trio.Event | None = None
 
-    @property
-    def open_connections(self) -> int:
-        """How many clients there are."""
-        return self._open
-
-    async def accept(self, listening: trio.socket.SocketType) -> NoReturn:
+    async def accept(self, listening: Listening) -> NoReturn:
         """Accept clients from a socket until cancelled.
 
         Raises:
@@ -90,7 +97,7 @@ class Listener:
         self._begin(StreamTransport(stream), peer)
 
     async def _wait_for_room(self) -> None:
-        while self._open >= self._limits.connections:
+        while self.open_connections >= self._limits.connections:
             self._count("connections_full")
             self._room = trio.Event()
             await self._room.wait()
@@ -107,14 +114,14 @@ class Listener:
             self._count("address_full")
             connection.close()
             return
-        context = self._service.settings.ssl_context
+        context = self.service.settings.ssl_context
         transport = (
             SocketTransport.adopt(connection) if context is None else _secured(connection, context)
         )
         self._begin(transport, peer)
 
     def _begin(self, transport: Transport, peer: str) -> None:
-        self._open += 1
+        self.open_connections += 1
         if not _is_trusted(peer):
             self._by_address[peer] += 1
         self._nursery.start_soon(self._serve, transport, peer)
@@ -138,17 +145,18 @@ class Listener:
         """Serve HTTP until the client leaves or goes on as a WebSocket."""
 
         async def answer(head: Head, read: ReadBody) -> Answer:
-            return await respond(self._service, head, read)
+            return await respond(self.service, head, read)
 
-        service = self._service
-        with service.stopping.while_busy():
+        service = self.service
+        scope = trio.CancelScope()
+        with scope, service.stopping.while_busy(scope):
             http = HttpConnection(transport, peer, service.limits, service.stopping)
             upgrade = await http.serve(answer)
             return None if upgrade is None else await open_session(service, transport, upgrade)
         return None
 
     def _end(self, peer: str) -> None:
-        self._open -= 1
+        self.open_connections -= 1
         if not _is_trusted(peer):
             self._by_address[peer] -= 1
             if not self._by_address[peer]:
@@ -166,51 +174,3 @@ def _secured(connection: trio.socket.SocketType, context: ssl.SSLContext) -> Str
     stream = trio.SocketStream(connection)
     secured = trio.SSLStream(stream, context, server_side=True, https_compatible=True)
     return StreamTransport(secured)
-
-
-def peer_of(address: Any) -> str:
-    """Return the host of a socket's address as text."""
-    match address:
-        case (str(host), *_):
-            name = host.partition("%")[0]
-            return name.removeprefix("::ffff:") if "." in name else name
-        case _:
-            return "unix"
-
-
-async def bind_sockets(host: str, port: int) -> list[trio.socket.SocketType]:
-    """Bind sockets to every address of a host, on one port; they do not listen yet.
-
-    Args:
-        host: An address or a name.
-        port: 0 picks a free one.
-
-    Raises:
-        OSError: If that is not possible.
-    """
-    found = await trio.socket.getaddrinfo(
-        host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
-    )
-    sockets: list[trio.socket.SocketType] = []
-    try:
-        for family, _, protocol, _, address in dict.fromkeys(found):
-            sockets.append(await _bind(family, protocol, (address[0], port, *address[2:])))
-            port = sockets[0].getsockname()[1]
-    except BaseException:
-        for opened in sockets:
-            opened.close()
-        raise
-    return sockets
-
-
-async def _bind(family: int, protocol: int, address: tuple[object, ...]) -> trio.socket.SocketType:
-    listening = trio.socket.socket(family, socket.SOCK_STREAM, protocol)
-    try:
-        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        await listening.bind(address)
-    except BaseException:
-        listening.close()
-        raise
-    return listening

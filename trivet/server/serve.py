@@ -12,19 +12,19 @@ from __future__ import annotations
 import logging
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import trio
 
-from trivet.declare.registry import Registry
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.runtime import Runtime
-from trivet.server.listener import Listener, bind_sockets
+from trivet.server.listener import Listener
 from trivet.server.origins import is_loopback
 from trivet.server.service import Service
 from trivet.server.settings import ServerSettings
 from trivet.server.signals import watch_signals
+from trivet.server.sockets import address_of, open_sockets
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -33,8 +33,6 @@ __all__ = ["Server", "run_server"]
 
 logger = logging.getLogger(__name__)
 
-GUARDS: Final = frozenset({"authorize", "on_before_connect", "create_conn_state"})
-BACKLOG: Final = 1024
 PATIENCE: Final = 1.0
 """Seconds that clients get to close beyond what each link takes at most."""
 
@@ -86,13 +84,14 @@ async def run_server(
         ValueError: If it would be reached from other machines, and an actor lets everybody in.
     """
     ending = _Ending()
-    watch = settings.handle_signals
-    async with _open_clients(ending, watch=watch) as clients:
+    async with _open_clients(ending, watch=settings.handle_signals) as clients:
         with ending.running:
-            async with opening as runtime:
-                ending.close_time = runtime.limits.close_time + PATIENCE
-                ending.sockets = await _open_sockets(runtime.registry, settings)
-                await _accept(runtime, settings, ending, clients, task_status)
+            async with (
+                opening as runtime,
+                _accepting(runtime, settings, ending, clients) as server,
+            ):
+                task_status.started(server)
+                await trio.sleep_forever()
 
 
 class _Ending:
@@ -109,23 +108,22 @@ class _Ending:
             self.service.say_goodbye()
 
 
-async def _accept(
-    runtime: Runtime,
-    settings: ServerSettings,
-    ending: _Ending,
-    clients: trio.Nursery,
-    task_status: trio.TaskStatus[Server],
-) -> None:
-    loopback = all(is_loopback(_address_of(bound)[0]) for bound in ending.sockets)
+@asynccontextmanager
+async def _accepting(
+    runtime: Runtime, settings: ServerSettings, ending: _Ending, clients: trio.Nursery
+) -> AsyncGenerator[Server]:
+    """Accept clients while the body runs."""
+    ending.close_time = runtime.limits.close_time + PATIENCE
+    sockets = ending.sockets = await open_sockets(runtime.registry, settings)
+    loopback = all(is_loopback(address_of(bound)[0]) for bound in sockets)
     service = ending.service = Service(runtime=runtime, settings=settings, loopback=loopback)
     listener = Listener(service, clients)
     try:
         async with open_service_nursery() as nursery:
             nursery.start_soon(service.keepalive.run)
-            for listening in ending.sockets:
+            for listening in sockets:
                 nursery.start_soon(listener.accept, listening)
-            task_status.started(_describe(runtime, listener, settings, ending.sockets))
-            await trio.sleep_forever()
+            yield _describe(runtime, listener, settings, sockets)
     finally:
         service.stopping.begin()
 
@@ -163,53 +161,6 @@ async def _open_clients(ending: _Ending, *, watch: bool) -> AsyncGenerator[trio.
             shelter.end_within(ending.close_time)
 
 
-async def _open_sockets(
-    registry: Registry, settings: ServerSettings
-) -> list[trio.socket.SocketType]:
-    if settings.host is None and settings.listening is None:
-        return []
-    if settings.listening is not None:
-        sockets = [trio.socket.from_stdlib_socket(settings.listening)]
-    else:
-        sockets = await bind_sockets(settings.host or "", settings.port)
-    try:
-        for bound in sockets:
-            _check_guarded(registry, settings, _address_of(bound)[0])
-            if settings.listening is None:
-                bound.listen(BACKLOG)
-    except BaseException:
-        for bound in sockets:
-            bound.close()
-        raise
-    return sockets
-
-
-def _check_guarded(registry: Registry, settings: ServerSettings, host: str) -> None:
-    """Refuse to show actors that let everybody in to other machines.
-
-    Raises:
-        ValueError: Naming the class and what can be done.
-    """
-    if settings.public or is_loopback(host):
-        return
-    for definition in registry:
-        if not definition.hooks & GUARDS:
-            raise ValueError(
-                f"{definition.actor.__name__} lets everybody in, and {host} can be reached from "
-                "other machines: override on_before_connect or create_conn_state, or say public=True"
-            )
-
-
-def _address_of(bound: trio.socket.SocketType) -> tuple[str, int]:
-    """Return host and port of a socket; one in the file system is this machine's own."""
-    address: Any = bound.getsockname()
-    match address:
-        case (str(host), int(port), *_):
-            return host, port
-        case _:
-            return "localhost", 0
-
-
 def _describe(
     runtime: Runtime,
     listener: Listener,
@@ -217,7 +168,7 @@ def _describe(
     sockets: list[trio.socket.SocketType],
 ) -> Server:
     scheme = "http" if settings.ssl_context is None else "https"
-    host, port = _address_of(sockets[0]) if sockets else ("localhost", 0)
+    host, port = address_of(sockets[0]) if sockets else ("localhost", 0)
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)
     shown = f"[{host}]" if ":" in host else host
     url = f"{scheme}://{shown}:{port}" if port else f"{scheme}://{shown}"

@@ -34,14 +34,13 @@ class Stopping:
             self._idle.discard(scope)
 
     @contextmanager
-    def while_busy(self) -> Generator[None]:
-        """Have the body cut when nothing can be answered any more."""
-        with trio.CancelScope() as scope:
-            self._busy.add(scope)
-            try:
-                yield
-            finally:
-                self._busy.discard(scope)
+    def while_busy(self, scope: trio.CancelScope) -> Generator[None]:
+        """Have a scope cancelled if nothing can be answered any more while the body runs."""
+        self._busy.add(scope)
+        try:
+            yield
+        finally:
+            self._busy.discard(scope)
 
     def begin(self) -> None:
         """End the connections that wait for a request, now and from now on."""

@@ -1,0 +1,196 @@
+"""The command line, in process where that shows everything, else as a process of its own."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from subprocess import PIPE, STDOUT
+from textwrap import dedent
+
+import attrs
+import pytest
+import trio
+from click.testing import CliRunner
+
+import trivet.cli.main
+from tests.server.serving import serving
+from trivet.cli.commands import trivet as command
+from trivet.cli.registry import RegistryNotFoundError, find_registry
+
+ROOT = Path(__file__).parents[2]
+APP = """
+    import trio, trivet
+
+    class Counter(trivet.Actor[int], name="counter"):
+        @trivet.action
+        def add(self, n: int = 1) -> int:
+            self.state += n
+            return self.state
+
+        @trivet.action
+        async def wait(self, seconds: float) -> None:
+            print("waiting", flush=True)
+            await trio.sleep(seconds)
+
+    registry = trivet.Registry(Counter)
+    number = 5
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with an application, which is the current one."""
+    (tmp_path / "played_app.py").write_text(dedent(APP))
+    (tmp_path / "broken_app.py").write_text("import no_such_module_at_all")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    monkeypatch.delitem(sys.modules, "played_app", raising=False)
+    return tmp_path
+
+
+@attrs.frozen
+class Serving:
+    process: trio.Process
+    url: str
+    lines: trio.abc.ReceiveChannel[str]
+
+
+async def read_lines(stream: trio.abc.ReceiveStream, lines: trio.abc.SendChannel[str]) -> None:
+    buffer = b""
+    async with lines:
+        async for chunk in stream:
+            *complete, buffer = (buffer + chunk).split(b"\n")
+            for line in complete:
+                await lines.send(line.decode())
+
+
+async def until(lines: trio.abc.ReceiveChannel[str], text: str) -> str:
+    """Return the next line that has a text in it."""
+    async for line in lines:
+        if text in line:
+            return line
+    raise AssertionError(f"it ended without {text!r}")
+
+
+@asynccontextmanager
+async def process(folder: Path, *options: str) -> AsyncGenerator[Serving]:
+    """Serve the application in a process of its own."""
+    line = [sys.executable, "-m", "trivet", "serve", "played_app:registry", "--port", "0", *options]
+    send, receive = trio.open_memory_channel[str](100)
+    async with trio.open_nursery() as nursery:
+        running = await trio.lowlevel.open_process(
+            line, stdout=PIPE, stderr=STDOUT, cwd=folder, env={"PYTHONPATH": str(ROOT)}
+        )
+        assert running.stdout is not None
+        nursery.start_soon(read_lines, running.stdout, send)
+        try:
+            first = await until(receive, "trivet serves counter on http://127.0.0.1:")
+            yield Serving(running, first.split()[-1], receive)
+        finally:
+            if running.returncode is None:
+                running.kill()
+
+
+async def run(*arguments: str) -> tuple[int, str, str]:
+    done = await trio.run_process(
+        [sys.executable, "-m", "trivet", *arguments],
+        capture_stdout=True,
+        capture_stderr=True,
+        check=False,
+        cwd=ROOT,
+    )
+    return done.returncode, done.stdout.decode(), done.stderr.decode()
+
+
+@pytest.mark.slow
+async def test_serve_call_and_stop(folder: Path) -> None:
+    async with process(folder) as serving:
+        assert "open_client" in await serving.lines.receive()
+        assert "createClient" in await serving.lines.receive()
+        assert await run("call", serving.url, "counter", "a,b", "add", "5") == (0, "5\n", "")
+        assert await run("call", serving.url, "counter", "a,b", "add") == (0, "6\n", "")
+        code, _, text = await run("call", serving.url, "counter", "a", "nothing")
+        assert (code, "action_not_found" in text) == (1, True)
+        serving.process.send_signal(signal.SIGTERM)
+        assert await serving.process.wait() == 0
+
+
+@pytest.mark.slow
+async def test_a_second_signal_ends_it_at_once(folder: Path) -> None:
+    async with process(folder, "--verbose") as serving, trio.open_nursery() as nursery:
+        nursery.start_soon(run, "call", serving.url, "counter", "a", "wait", "60")
+        await until(serving.lines, "waiting")
+        serving.process.send_signal(signal.SIGINT)
+        await until(serving.lines, "stopping: SIGINT")
+        serving.process.send_signal(signal.SIGTERM)
+        assert await serving.process.wait() == 1
+        nursery.cancel_scope.cancel()
+
+
+def test_serve_says_why_it_does_not_start(folder: Path) -> None:
+    result = CliRunner().invoke(command, ["serve", "played_app:registry", "--host", "0.0.0.0"])
+    assert result.exit_code == 1
+    assert "Counter lets everybody in" in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("played_app", "module:attribute"),
+        (":registry", "module:attribute"),
+        ("nowhere_app:registry", "no module 'nowhere_app'"),
+        ("played_app.inner:registry", "no module 'played_app.inner'"),
+        ("played_app:nothing", "no 'nothing'"),
+        ("played_app:number", "is no registry, but a int"),
+    ],
+)
+def test_a_registry_that_is_not_there(folder: Path, name: str, text: str) -> None:
+    result = CliRunner().invoke(command, ["serve", name])
+    assert result.exit_code == 2
+    assert text in result.output
+
+
+def test_a_module_that_cannot_be_imported_shows_its_own_error(folder: Path) -> None:
+    with pytest.raises(ModuleNotFoundError, match="no_such_module_at_all"):
+        find_registry("broken_app:registry")
+
+
+def test_a_registry_is_found_in_the_current_folder(folder: Path) -> None:
+    assert [definition.name for definition in find_registry("played_app:registry")] == ["counter"]
+    with pytest.raises(RegistryNotFoundError):
+        find_registry("played_app:registry.nothing")
+
+
+@pytest.mark.parametrize("name", ["dev", "inspect", "engine"])
+def test_what_is_not_built_says_so(name: str) -> None:
+    result = CliRunner().invoke(command, [name, "app:registry", "--port", "1"])
+    assert result.exit_code == 1
+    assert f"no `trivet {name}` yet" in result.output
+
+
+def test_arguments_must_be_json() -> None:
+    line = ["call", "http://localhost:1", "counter", "a", "add", "{"]
+    result = CliRunner().invoke(command, line)
+    assert result.exit_code == 2
+    assert "is no JSON" in result.output
+
+
+async def test_call_answers_in_json() -> None:
+    async with serving(host="127.0.0.1") as site:
+        code, text, _ = await run(
+            "call", site.server.url, "room", "a", "who", "--params", '{"token": "zoë"}'
+        )
+        assert code == 0
+        assert json.loads(text).startswith("zoë 127.0.0.1 ")
+        code, text, _ = await run("call", site.server.url, "counter", "", "echo", '{"é": [1.5]}')
+        assert (code, text) == (0, '{"é": [1.5]}\n')
+
+
+def test_without_click_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "click", None)
+    with pytest.raises(SystemExit, match=r"pip install 'trivet\[cli\]'"):
+        trivet.cli.main.main()
