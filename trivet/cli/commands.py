@@ -14,6 +14,7 @@ import trio
 from trivet.cli.registry import RegistryNotFoundError, find_registry
 from trivet.declare.actor import Actor
 from trivet.declare.errors import Error
+from trivet.declare.handle import Handle
 from trivet.declare.registry import Registry
 from trivet.open import open_client, serve as serve_registry
 from trivet.server.serve import Server
@@ -21,7 +22,7 @@ from trivet.server.serve import Server
 __all__ = ["trivet"]
 
 
-class RegistryName(click.ParamType):
+class RegistryName(click.ParamType[Registry]):
     """A registry, named ``module:attribute``."""
 
     name = "module:registry"
@@ -38,7 +39,7 @@ class RegistryName(click.ParamType):
             self.fail(str(error), param, ctx)
 
 
-class JsonValue(click.ParamType):
+class JsonValue(click.ParamType[Any]):
     """A value written as JSON."""
 
     name = "json"
@@ -136,8 +137,8 @@ async def _call(
 ) -> Any:
     async with open_client(url) as client:
         # A class that declares nothing but its name reaches any actor by names.
-        named = types.new_class("Named", (Actor[None, None, Any],), {"name": actor})
-        handle = client.get_or_create(named, *key)
+        named: Any = types.new_class("Named", (Actor[None, None, Any],), {"name": actor})
+        handle: Handle[Any] = client.get_or_create(named, *key)
         if params is not None:
             handle = handle.with_params(params)
         return await handle.call_by_name(action, *arguments)

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import sys
+from importlib.util import find_spec
 
 __all__ = ["main"]
 
 
 def main() -> None:
     """Run the command line."""
-    try:
-        import click  # noqa: F401  # asked for before anything needs it
-    except ModuleNotFoundError:
+    if find_spec("click") is None:
         sys.exit("The command line needs click: pip install 'trivet[cli]'")
     from trivet.cli.commands import trivet
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 
 from trivet.declare.action import Action
-from trivet.declare.binder import Binder
+from trivet.declare.binder import Arguments, Binder
 from trivet.declare.event import Event, Overflow
 from trivet.declare.options import Options
 from trivet.declare.values import Shape
@@ -45,27 +45,10 @@ class Method:
     readonly: bool
     looks_at_result: bool
     binder: Binder
-    may_run_inline: bool = attrs.field(init=False)
-    plain_result: type | None = attrs.field(init=False)
-    bind: Callable[..., Any] = attrs.field(init=False)
-    copy_result: Callable[[object], Any] = attrs.field(init=False)
-
-    @may_run_inline.default
-    def _is_synchronous(self) -> bool:
-        return not self.is_async and not self.looks_at_result
-
-    @plain_result.default
-    def _plain_result(self) -> type | None:
-        annotation = self.binder.result.annotation
-        return next((kind for kind in (int, str, bool, float, bytes) if kind is annotation), None)
-
-    @bind.default
-    def _argument_binder(self) -> Callable[..., Any]:
-        return self.binder.bind
-
-    @copy_result.default
-    def _result_copier(self) -> Callable[[object], Any]:
-        return self.binder.result.copy
+    may_run_inline: bool
+    plain_result: type | None
+    bind: Callable[..., Arguments]
+    copy_result: Callable[[object], Any]
 
 
 @attrs.frozen(eq=False)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["define"]
 
+PLAIN = (int, str, bool, float, bytes)
 LATER_HOOKS = {
     "on_migrate": "migration of stored state",
     "on_sleep": "sleep",
@@ -215,6 +216,11 @@ class _Reader:
             if getattr(options, option):
                 not_built(f"{option} actions ({where})")
         timeout = options.timeout if options.timeout is not None else self.options.action_timeout
+        binder = Binder.of(
+            declaration.function, where=where, namespace=self.namespace(), naming=self.naming
+        )
+        result: Any = binder.result.annotation
+        looks_at_result = self.overrides("on_before_action_response")
         return Method(
             name=self.wire_name(options.name, slot),
             slot=slot,
@@ -223,10 +229,12 @@ class _Reader:
             is_async=declaration.is_async,
             timeout=timeout,
             readonly=options.readonly,
-            looks_at_result=self.overrides("on_before_action_response"),
-            binder=Binder.of(
-                declaration.function, where=where, namespace=self.namespace(), naming=self.naming
-            ),
+            looks_at_result=looks_at_result,
+            binder=binder,
+            may_run_inline=not (declaration.is_async or looks_at_result),
+            plain_result=next((kind for kind in PLAIN if kind is result), None),
+            bind=binder.bind,
+            copy_result=binder.result.copy,
         )
 
     def read_events(self) -> dict[Event[Any], EventBinding]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 import secrets
 from collections.abc import Iterator
+from typing import cast
 
 import attrs
 
@@ -75,10 +76,6 @@ def fault_of(error: BaseException, *, where: str) -> Fault:
 
 
 def _known(error: BaseException) -> Error | None:
-    if isinstance(error, Error):
-        return error
-    if not isinstance(error, BaseExceptionGroup):
-        return None
     leaves = [leaf for leaf in _leaves(error) if isinstance(leaf, Exception)]
     first = leaves[0] if leaves else None
     if isinstance(first, Error) and all(isinstance(leaf, Error) for leaf in leaves):
@@ -88,7 +85,8 @@ def _known(error: BaseException) -> Error | None:
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
     if isinstance(error, BaseExceptionGroup):
-        for inner in error.exceptions:
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        for inner in group.exceptions:
             yield from _leaves(inner)
     else:
         yield error

@@ -190,7 +190,7 @@ class Submission(Call):
         call_id: int,
     ) -> None:
         super().__init__(conn.instance, method, args, kwargs)
-        self.conn: Connection = conn
+        self.conn = conn
         self.call_id = call_id
         self.message: Any = None
         self.size = 0
