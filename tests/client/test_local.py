@@ -255,17 +255,19 @@ async def test_who_shall_stay_away_does() -> None:
 
 async def test_a_runtime_that_stops_closes_for_good() -> None:
     closed: list[str] = []
+    connected = trio.Event()
 
-    async def stay(client: Client, task_status: trio.TaskStatus[None]) -> None:
+    async def stay(client: Client) -> None:
         async with client.get_or_create(Room, "a").connect(ANN) as conn:
-            task_status.started()
+            connected.set()
             closed.extend([status async for status in conn.status_changes()])
             with pytest.raises(ConnectionClosed, match="runtime"):
                 await conn.call(Room.whoami)
 
     async with trio.open_nursery() as outside:
         async with running() as (client, _):
-            await outside.start(stay, client)
+            outside.start_soon(stay, client)
+            await connected.wait()
     assert closed == ["closed"]
 
 
