@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import trio
 
@@ -41,19 +41,24 @@ class TupleEncoder:
 ENCODER = TupleEncoder()
 
 
+Manner = Literal["polite", "prompt", "silent", "vanished"]
+"""How a link closes when it is asked to: soon; within the call, as links in the process do; not at
+all until it is aborted; by a network error two seconds later."""
+
+FLOODED = 1008
+
+
 class PlayedLink:
-    """A client played by the test.
+    """A client played by the test."""
 
-    ``polite`` links close as soon as they are asked to; others wait for ``vanish``.
-    """
-
-    def __init__(self, runtime: Runtime, *, polite: bool = True) -> None:
+    def __init__(self, runtime: Runtime, *, manner: Manner = "polite") -> None:
         self.encoder = ENCODER
         self.runtime = runtime
         self.frames: list[Frame] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
-        self.polite = polite
+        self.manner = manner
+        self.aborted = False
         self.inbox: Inbox | None = None
         self._news = trio.Event()
         self._calls = 0
@@ -61,6 +66,7 @@ class PlayedLink:
     def connect(
         self, actor: type[Actor[Any, Any, Any, Any]], *key: str, params: Any = None
     ) -> None:
+        """Knock at an actor."""
         self.inbox = self.runtime.attach(
             self,
             definition_of(actor),
@@ -68,6 +74,8 @@ class PlayedLink:
             params=params,
             request=Request(),
         )
+        if self.gone:  # the runtime has closed it at once
+            self.inbox.lost("server")
 
     # What the runtime does with it
 
@@ -84,15 +92,28 @@ class PlayedLink:
         if self.closing is None and not self.gone:
             self.closing = code, reason
             self._tell()
-            if self.polite:
-                self.runtime.nursery.start_soon(self._leave)
+            match self.manner:
+                case "prompt":
+                    self._close()
+                case "polite":
+                    self.runtime.nursery.start_soon(self._close_after, 0.0)
+                case "vanished":
+                    self.runtime.nursery.start_soon(self._close_after, 2.0)
+                case "silent":
+                    pass
 
     def abort(self) -> None:
         if not self.gone:
-            self.runtime.nursery.start_soon(self._leave)
+            self.aborted = True
+            self.runtime.nursery.start_soon(self._close_after, 0.0)
 
-    async def _leave(self) -> None:
-        self.vanish("server")
+    async def _close_after(self, seconds: float) -> None:
+        await trio.sleep(seconds)
+        self._close()
+
+    def _close(self) -> None:
+        flooded = self.closing is not None and self.closing[0] == FLOODED
+        self.vanish("flooding" if flooded else "server")
 
     # What the client does
 
@@ -100,8 +121,8 @@ class PlayedLink:
         if not self.gone:
             self.gone = True
             self._tell()
-            assert self.inbox is not None
-            self.inbox.lost(cause)
+            if self.inbox is not None:
+                self.inbox.lost(cause)
 
     def call(self, name: str, *args: Any) -> int:
         assert self.inbox is not None

@@ -234,7 +234,7 @@ async def test_a_busy_actor_closes_an_opening_as_starting(autojump_clock: MockCl
 async def test_kick_of_a_silent_peer_takes_five_seconds(autojump_clock: MockClock) -> None:
     async with running() as runtime:
         ann = joined(runtime, Login("ann"))
-        bob = joined(runtime, Login("bob"), polite=False)
+        bob = joined(runtime, Login("bob"), manner="silent")
         await ann.gets("init")
         await bob.gets("init")
         call = ann.call("kick", "bob")
