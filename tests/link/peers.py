@@ -25,6 +25,7 @@ from trivet.link.websocket import WebSocketLink
 Kind = Literal["socket", "memory", "lockstep"]
 Message = str | bytes
 Ears = Callable[[Message], None]
+OverSocket = Callable[[socket.socket], SocketTransport]
 
 MASK: Final = b"\x37\xfa\x21\x3d"
 LIMITS: Final = LinkLimits()
@@ -111,6 +112,10 @@ class Peer:
         close = Close.parse(frame.data)
         return int(close.code), close.reason
 
+    async def take(self) -> bytes:
+        """Raw bytes, as many as have come; `b""` once the server has closed its side."""
+        return bytes(await self.stream.receive_some())
+
     async def hear_nothing_more(self) -> None:
         assert await self.next_frame() is None
 
@@ -133,7 +138,7 @@ class Meeting:
     scope: trio.CancelScope
 
 
-async def tcp_pair() -> tuple[socket.socket, trio.SocketStream]:
+def tcp_pair() -> tuple[socket.socket, trio.SocketStream]:
     """Two ends of a TCP connection over loopback, with small buffers."""
     with socket.create_server(("127.0.0.1", 0)) as listening:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
@@ -146,10 +151,12 @@ async def tcp_pair() -> tuple[socket.socket, trio.SocketStream]:
     return far, trio.SocketStream(trio.socket.from_stdlib_socket(near))
 
 
-async def transport_pair(kind: Kind) -> tuple[Transport, trio.abc.HalfCloseableStream]:
+async def transport_pair(
+    kind: Kind, over_socket: OverSocket = SocketTransport
+) -> tuple[Transport, trio.abc.HalfCloseableStream]:
     if kind == "socket":
-        connection, stream = await tcp_pair()
-        return SocketTransport(connection), stream
+        connection, stream = tcp_pair()
+        return over_socket(connection), stream
     pair = trio.testing.memory_stream_pair if kind == "memory" else trio.testing.lockstep_stream_pair
     near, far = pair()
     return StreamTransport(far), near
@@ -157,10 +164,14 @@ async def transport_pair(kind: Kind) -> tuple[Transport, trio.abc.HalfCloseableS
 
 @asynccontextmanager
 async def meet(
-    kind: Kind = "memory", *, limits: LinkLimits = LIMITS, ears: Ears | None = None
+    kind: Kind = "memory",
+    *,
+    limits: LinkLimits = LIMITS,
+    ears: Ears | None = None,
+    over_socket: OverSocket = SocketTransport,
 ) -> AsyncIterator[Meeting]:
     """A link and its client with the handshake behind them; in the end both are gone."""
-    transport, stream = await transport_pair(kind)
+    transport, stream = await transport_pair(kind, over_socket)
     protocol = ClientProtocol(parse_uri("ws://link.test/"), max_size=None)
     handshake = shake_hands(protocol)
     link = WebSocketLink(transport, handshake, encoder=None, limits=limits)
@@ -174,11 +185,11 @@ async def meet(
                 await link.run(ears or heard.append)
 
         nursery.start_soon(run)
-        while b"\r\n\r\n" not in (response := bytes(await stream.receive_some())):
-            raise AssertionError(response)
-        protocol.receive_data(response)
-        protocol.events_received()
-        yield Meeting(link, peer, transport, heard, scope)
-        await trio.aclose_forcefully(stream)
+        async with stream:
+            response = bytes(await stream.receive_some())
+            assert response == handshake.response
+            protocol.receive_data(response)
+            protocol.events_received()
+            yield Meeting(link, peer, transport, heard, scope)
         with trio.fail_after(60):
             await link.wait_closed()

@@ -18,6 +18,7 @@ from trivet.link.outbox import Outbox
 __all__ = ["SocketTransport"]
 
 READ_SIZE: Final = 64 * 1024
+CLOSED: Final = "this socket was already closed"
 WOULD_BLOCK: Final = (BlockingIOError, InterruptedError)
 
 
@@ -28,7 +29,7 @@ class SocketTransport:
         connection: A socket of the standard library; it is made non-blocking.
     """
 
-    __slots__ = ("_socket",)
+    __slots__ = ("_file", "_socket")
 
     immediate: Final = True
 
@@ -37,6 +38,7 @@ class SocketTransport:
         with contextlib.suppress(OSError):  # not every stream socket is TCP
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._socket = connection
+        self._file = connection.fileno()
 
     @classmethod
     def adopt(cls, connection: trio.socket.SocketType) -> SocketTransport:
@@ -46,7 +48,9 @@ class SocketTransport:
     async def receive_some(self) -> bytes:
         """Wait for bytes; ``b""`` when the peer has sent its last."""
         while True:
-            await trio.lowlevel.wait_readable(self._socket)
+            if self._file < 0:
+                raise trio.ClosedResourceError(CLOSED)
+            await trio.lowlevel.wait_readable(self._file)
             try:
                 return self._socket.recv(READ_SIZE)
             except WOULD_BLOCK:
@@ -68,12 +72,15 @@ class SocketTransport:
         await trio.lowlevel.checkpoint()
         while (sent := self.send_now(data)) < len(data):
             data = data[sent:]
-            await trio.lowlevel.wait_writable(self._socket)
+            await trio.lowlevel.wait_writable(self._file)
 
-    async def write(self, outbox: Outbox) -> None:
-        """Wait until the kernel takes bytes, then give it what it takes."""
-        await trio.lowlevel.wait_writable(self._socket)
+    async def write(self, outbox: Outbox) -> bool:
+        """Wait until a kernel that refused bytes takes some, because the peer took some."""
+        if self._file < 0:
+            raise trio.ClosedResourceError(CLOSED)
+        await trio.lowlevel.wait_writable(self._file)
         outbox.flush(self.send_now)
+        return True
 
     async def send_eof(self) -> None:
         """Shut down the sending half."""
@@ -90,11 +97,12 @@ class SocketTransport:
 
     async def aclose_forcefully(self) -> None:
         """Close the socket."""
-        if self._socket.fileno() != -1:
-            trio.lowlevel.notify_closing(self._socket)
+        if self._file >= 0:
+            trio.lowlevel.notify_closing(self._file)
+            self._file = -1
             self._socket.close()
 
     def _broken(self, error: OSError) -> Exception:
-        if self._socket.fileno() == -1:
-            return trio.ClosedResourceError("this socket was already closed")
+        if self._file < 0:
+            return trio.ClosedResourceError(CLOSED)
         return trio.BrokenResourceError(f"the peer is gone: {error}")

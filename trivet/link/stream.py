@@ -16,6 +16,9 @@ __all__ = ["StreamTransport"]
 
 READ_SIZE: Final = 64 * 1024
 
+AT_ONCE: Final = 0.1
+"""Seconds in which a kernel with room takes a chunk."""
+
 
 class StreamTransport:
     """A transport over a trio stream, which it owns from now on.
@@ -48,9 +51,11 @@ class StreamTransport:
         await self._stream.send_all(data)
         self._cut = False
 
-    async def write(self, outbox: Outbox) -> None:
-        """Send the next bytes of an outbox."""
+    async def write(self, outbox: Outbox) -> bool:
+        """Send the next bytes of an outbox; whether that took so long that the peer was needed."""
+        began_at = trio.current_time()
         await self.send_all(outbox.take())
+        return trio.current_time() - began_at > AT_ONCE
 
     async def send_eof(self) -> None:
         """Close the sending half, if the stream has halves."""

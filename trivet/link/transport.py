@@ -33,8 +33,13 @@ class Transport(Protocol):
         """Send everything. If cancelled, how much was sent is unknown: close the transport."""
         ...
 
-    async def write(self, outbox: Outbox) -> None:
-        """Write some of an outbox that is not empty, waiting until the peer takes it."""
+    async def write(self, outbox: Outbox) -> bool:
+        """Write some of an outbox that is not empty, waiting for the peer if need be.
+
+        Returns:
+            Whether the peer was seen to take bytes, which is a sign of life. That the kernel took
+            them is none.
+        """
         ...
 
     async def send_eof(self) -> None:
@@ -46,5 +51,5 @@ class Transport(Protocol):
         ...
 
     async def aclose_forcefully(self) -> None:
-        """Close now: never waits and never raises, also in a cancelled task."""
+        """Close now, without waiting for anything; closing twice is closing once."""
         ...

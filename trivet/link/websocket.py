@@ -141,7 +141,7 @@ class WebSocketLink(Generic[EncoderT]):
                 self._outbox.put_started(frame[taken:])
             else:
                 self._outbox.offer(frame, event, overflow)
-            self._deadlines.wake()
+            self._see_to_writing()
         return True
 
     def ping(self) -> None:
@@ -194,22 +194,27 @@ class WebSocketLink(Generic[EncoderT]):
                 that it raises ends the link at once and leaves here as it is.
         """
         try:
-            self._flush()
-            while self._reading:
-                with self._deadlines.waiting():
-                    if self._outbox.size or not self._transport.immediate:
-                        await self._read_and_write(receive)
-                    else:
-                        await self._read(receive)
-                self._enforce_deadlines()
-            with self._deadlines.waiting():
-                await self._part()
+            await self._serve(receive)
         finally:
             self._abandon("server")
-            await self._transport.aclose_forcefully()
-            self.closed = True
-            if self._closed_event is not None:
-                self._closed_event.set()
+            try:
+                await self._transport.aclose_forcefully()
+            finally:
+                self.closed = True
+                if self._closed_event is not None:
+                    self._closed_event.set()
+
+    async def _serve(self, receive: Receive) -> None:
+        self._flush()
+        while self._reading:
+            with self._deadlines.waiting():
+                if self._outbox.size or not self._transport.immediate:
+                    await self._read_and_write(receive)
+                else:
+                    await self._read(receive)
+            self._enforce_deadlines()
+        with self._deadlines.waiting():
+            await self._part()
 
     async def _read_and_write(self, receive: Receive) -> None:
         self._writing = True
@@ -243,8 +248,8 @@ class WebSocketLink(Generic[EncoderT]):
         try:
             while self._outbox.size or (self._reading and not self._transport.immediate):
                 if self._outbox.size:
-                    await self._transport.write(self._outbox)
-                    self.heard_at = trio.current_time()  # taking bytes is a sign of life, too
+                    if await self._transport.write(self._outbox):
+                        self.heard_at = trio.current_time()
                 else:
                     self._more = trio.Event()
                     await self._more.wait()
@@ -335,13 +340,13 @@ class WebSocketLink(Generic[EncoderT]):
         return False
 
     def _flush(self) -> None:
-        """See to it that the outbox is being emptied."""
-        if self._corked or not self._outbox.size:
-            return
-        if self._writing:
-            if self._more is not None:
-                self._more.set()
-        elif not self._flush_now():
+        if self._outbox.size and not self._corked and (self._writing or not self._flush_now()):
+            self._see_to_writing()
+
+    def _see_to_writing(self) -> None:
+        if self._more is not None:
+            self._more.set()
+        if not self._writing:
             self._deadlines.wake()
 
     def _flush_now(self) -> bool:
