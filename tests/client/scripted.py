@@ -18,7 +18,7 @@ from trivet.client.session import Ending, Receiver, SessionLost
 from trivet.client.values import WireValues
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
-from trivet.declare.errors import Error
+from trivet.declare.errors import ActionError, Error
 from trivet.declare.event import Event
 from trivet.declare.handle import Connection, LiveTarget
 from trivet.declare.registry import definition_of
@@ -176,3 +176,16 @@ class Asked:
 
 def lost() -> SessionLost:
     return SessionLost("the network is down")
+
+
+async def enter(dialer: ScriptedDialer, *, params: object = None) -> Exception | None:
+    """Open a connection and leave it; return what that raised."""
+    try:
+        async with opening(dialer, params):
+            return None
+    except Exception as error:
+        return error
+
+
+def passing(code: str, group: str = "actor") -> ActionError:
+    return ActionError("not now", group=group, code=code)

@@ -136,13 +136,13 @@ async def test_a_withdrawn_call_makes_room(autojump_clock: MockClock) -> None:
 async def test_what_waits_its_turn_at_a_loss_is_sent_later(autojump_clock: MockClock) -> None:
     dialer = ScriptedDialer()
     async with connected(dialer) as (conn, attempt, nursery):
-        asked = [Asked(nursery, conn, "x") for _ in range(1024 + 256 + 10)]
+        asked = [Asked(nursery, conn, "x") for _ in range(768 + 256 + 10)]
         await wait_all_tasks_blocked()
-        assert len(attempt.calls) == 1024
+        assert len(attempt.calls) == 768
         attempt.end()
         await wait_all_tasks_blocked()
         failed = [one for one in asked if isinstance(one.outcome, ConnectionLost)]
-        assert len(failed) == 1024 + 10
+        assert len(failed) == 768 + 10
         second = await dialer.opened(1)
         assert len(second.calls) == 256
 
@@ -150,13 +150,13 @@ async def test_what_waits_its_turn_at_a_loss_is_sent_later(autojump_clock: MockC
 async def test_no_more_than_an_inbox_holds_is_on_its_way() -> None:
     dialer = ScriptedDialer()
     async with connected(dialer) as (conn, attempt, nursery):
-        for _ in range(1030):
+        for _ in range(780):
             Asked(nursery, conn, "x")
         await wait_all_tasks_blocked()
-        assert len(attempt.calls) == 1024
+        assert len(attempt.calls) == 768
         attempt.reply(3, 1)
         attempt.reply(9, 1)
-        assert len(attempt.calls) == 1026
+        assert len(attempt.calls) == 770
 
 
 async def test_a_cancelled_call_that_was_not_sent_is_withdrawn(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import trio
 
-from trivet.client.endpoint import Endpoint, parse_endpoint
+from trivet.client.endpoint import Endpoint, opener, parse_endpoint
+from trivet.testing.network import MemoryNetwork, MemoryStream
 
 
 @pytest.mark.parametrize(
@@ -53,3 +55,14 @@ def test_a_token_does_not_show() -> None:
     with pytest.raises(ValueError, match="query") as caught:
         parse_endpoint("http://ns:secret@host?x")
     assert "secret" not in str(caught.value)
+
+
+async def test_tls_goes_over_whatever_stream_there_is() -> None:
+    network = MemoryNetwork()
+    async with network.listen("server"):
+        connect = network.opener("server")
+        plain = await opener(parse_endpoint("http://host"), connect)()
+        assert isinstance(plain, MemoryStream)
+        secured = await opener(parse_endpoint("https://host"), connect)()
+        assert isinstance(secured, trio.SSLStream)
+        assert secured.server_hostname == "host"

@@ -5,8 +5,8 @@ Rules this file keeps:
 1. Calls leave in the order in which they were made. While there is no session they wait, 256 of
    them or 1 MiB; the next one fails at once.
 2. What was sent is never sent again: it is answered, or fails with the session it went into.
-3. No more than a server's inbox holds is on its way; the rest waits its turn, so that however
-   many tasks call at once, none of them floods the connection.
+3. Less is on its way than a server's inbox holds, one more message of 64 KiB included; the rest
+   waits its turn, so that however many tasks call at once, they do not flood the connection.
 4. A caller that is cancelled withdraws what was not sent; the late answer to the rest is dropped.
 """
 
@@ -26,8 +26,8 @@ __all__ = ["Calls"]
 
 MOST_WAITING = 256
 MOST_WAITING_BYTES = 1024 * 1024
-MOST_SENT = 1024
-MOST_SENT_BYTES = 256 * 1024
+MOST_SENT = 768
+MOST_SENT_BYTES = 192 * 1024
 
 INLINE_ANSWERS_PER_CHECKPOINT = 64
 

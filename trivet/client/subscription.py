@@ -209,7 +209,10 @@ class Subscriptions:
     def _remove(self, subscription: LiveSubscription) -> None:
         for name in subscription.names:
             listeners = self._by_name.get(name, {})
-            if listeners.pop(subscription, self) is not self and not listeners:
+            if subscription not in listeners:
+                continue
+            del listeners[subscription]
+            if not listeners:
                 del self._by_name[name]
                 if self._session is not None:
                     self._session.subscribe(name, wanted=False)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Final
 
 import trio
@@ -21,16 +23,19 @@ class WatchedStream(trio.abc.Stream):
 
     Attributes:
         handshake: Cancelled when nothing more will arrive.
+        failure: What ended the stream, for people; ``None`` while it stands.
     """
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
         self._heard_at = trio.current_time()
         self.handshake = trio.CancelScope()
+        self.failure: str | None = None
 
     async def send_all(self, data: bytes | bytearray | memoryview) -> None:
         """Send bytes."""
-        await self._stream.send_all(data)
+        with self._noting_failures():
+            await self._stream.send_all(data)
 
     async def wait_send_all_might_not_block(self) -> None:
         """Wait until there is room."""
@@ -38,21 +43,30 @@ class WatchedStream(trio.abc.Stream):
 
     async def receive_some(self, max_bytes: int | None = None) -> bytes | bytearray:
         """Wait for bytes."""
-        try:
+        with self._noting_failures():
             data = await self._stream.receive_some(max_bytes)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            self.handshake.cancel()
-            raise
         if data:
             self._heard_at = trio.current_time()
         else:
-            self.handshake.cancel()
+            self._note("the server closed the connection")
         return data
 
     async def aclose(self) -> None:
         """Close the stream."""
-        self.handshake.cancel()
+        self._note("the server does not speak WebSocket")
         await self._stream.aclose()
+
+    @contextmanager
+    def _noting_failures(self) -> Generator[None]:
+        try:
+            yield
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            self._note(str(error.__cause__ or error) or "the connection was lost")
+            raise
+
+    def _note(self, failure: str) -> None:
+        self.failure = self.failure or failure
+        self.handshake.cancel()
 
     async def keep_alive(self, socket: WebSocketConnection) -> None:
         """Ask a silent server for a sign of life, and close the stream if none comes."""

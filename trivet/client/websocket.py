@@ -137,7 +137,7 @@ class WebSocketDialer:
                 max_message_size=MAX_FRAME,
                 receive_buffer_size=READ_SIZE,
             )
-        raise SessionLost("the handshake did not come to its end")
+        raise SessionLost(stream.failure or f"no handshake within {DIAL_TIME:g} s")
 
 
 class WebSocketSession:
