@@ -11,6 +11,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -71,7 +72,7 @@ class Connection(Conn[Any]):
         scope: Cancels its opening; ``None`` if that is done at once.
         lenders: Turns that wait for its end.
         leaving: The turn of its ``on_disconnect``, from the moment it asks for one.
-        delayed: Whether that turn had to wait.
+        cut_at: When its ``on_disconnect`` is cut, once that has begun.
     """
 
     __slots__ = (
@@ -79,7 +80,7 @@ class Connection(Conn[Any]):
         "_unsent",
         "abandoned",
         "close_cause",
-        "delayed",
+        "cut_at",
         "ended",
         "greeted",
         "hibernates",
@@ -122,7 +123,7 @@ class Connection(Conn[Any]):
         self.ended = trio.Event()
         self.opened = trio.Event()
         self.leaving: Turn | None = None
-        self.delayed = False
+        self.cut_at = math.inf
         self._state: Any = None
         self.lenders: list[Turn] = []
         self._unsent: deque[Frame] = deque()

@@ -29,6 +29,10 @@ __all__ = ["disconnect"]
 KICKED = 1000
 STAY_AWAY = 4001
 
+PATIENCE = 0.1
+"""How much longer than promised to wait for a hook that is just about to be cut: it may have begun
+a moment after its link had closed."""
+
 ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
 
 
@@ -94,5 +98,5 @@ async def _wait_ended(conn: Connection) -> None:
             await conn.inbox.closed.wait()
     with trio.move_on_after(limits.hook_time):
         await conn.ended.wait()
-    if conn.leaving is not None and conn.leaving.active and not conn.delayed:
-        await conn.ended.wait()  # it began when the link had closed, and is cut just now
+    if conn.cut_at <= trio.current_time() + PATIENCE:
+        await conn.ended.wait()

@@ -113,6 +113,7 @@ async def leave(conn: Connection, turn: Turn) -> None:
 
 async def _on_disconnect(conn: Connection) -> None:
     conn.step(ConnectionEvent.LEAVE)
+    conn.cut_at = trio.current_time() + conn.instance.limits.hook_time
     try:
         await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))
     except Exception:

@@ -262,7 +262,6 @@ class Reception:
             instance.mailbox.put(turn)
         else:
             lender.lend(turn)
-        conn.delayed = not turn.active
         context = instance.context.copy()
         context.run(running_turn.set, None)
         instance.nursery.start_soon(leave, conn, turn, context=context)
