@@ -7,10 +7,14 @@ ARGS ?=
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+# The official JavaScript client, for tests/interop.
+INTEROP := tests/interop
+PACKAGES := $(INTEROP)/node_modules/.installed
 SOURCES := $(wildcard trivet tests benchmarks examples)
 
 # Tests find `node` and `npm` in the environment, not on the machine.
-PYTEST := PATH="$(abspath $(BIN)):$$PATH" $(BIN)/python -m pytest
+WITH_NODE := PATH="$(abspath $(BIN)):$$PATH"
+PYTEST := $(WITH_NODE) $(BIN)/python -m pytest
 # pyright would ask the network for a newer version of itself.
 export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
@@ -32,7 +36,7 @@ serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
 	$(BIN)/trivet serve examples.chat_room:registry
 
 ##@ Change it
-test: $(INSTALLED) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
+test: $(INSTALLED) $(PACKAGES) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
 	$(PYTEST) -m "not system" $(ARGS)
 
 test-system: $(INSTALLED) ## the tests that need Debian packages, a browser or the engine
@@ -72,6 +76,7 @@ bench: $(INSTALLED) ## the benchmarks, as ratios to floors measured in the same 
 ##@ Tidy up
 clean: ## remove the virtual environment, caches and built files
 	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
+	rm -rf $(INTEROP)/node_modules
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -79,4 +84,8 @@ $(INSTALLED): pyproject.toml
 		"trivet needs Python 3.11 or newer; name one: make PYTHON=python3.11")'
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]"
+	@touch $@
+
+$(PACKAGES): $(addprefix $(INTEROP)/, package.json package-lock.json .npmrc) | $(INSTALLED)
+	cd $(INTEROP) && $(WITH_NODE) npm ci --loglevel=error
 	@touch $@
