@@ -1,4 +1,4 @@
-"""Links that outlive instances: parked, restored, reopened, flooded, lost at any moment."""
+"""Links on their way in: lost, refused, flooded, and held up by a store."""
 
 from __future__ import annotations
 
@@ -8,74 +8,11 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-import trivet.declare.errors as errors
 from tests.runtime.links import PlayedLink
-from tests.runtime.runtimes import awake, handle, opened, put_away, recorder_of, wake
+from tests.runtime.rooms import LOG, SCRIPT, Room, entered, knock, standing, texts
+from tests.runtime.runtimes import awake, opened, put_away, recorder_of, wake
 from tests.runtime.stores import HeldStorage
-from trivet.declare.action import action
-from trivet.declare.actor import Actor
-from trivet.declare.event import Event
-from trivet.declare.interfaces import Conn
 from trivet.declare.options import Limits
-from trivet.lifecycle.connection import ConnectionEvent
-from trivet.runtime.runtime import Runtime
-
-LOG: list[str] = []
-SCRIPT: dict[str, str] = {}
-
-
-async def play(hook: str) -> None:
-    match SCRIPT.get(hook, "").split():
-        case ["fail"]:
-            raise errors.UserError("no", code=hook)
-        case ["sleep", seconds]:
-            await trio.sleep(float(seconds))
-
-
-class Quiet(Actor[list[str], list[str]], call_hooks=False):
-    """Runs no hook when a client leaves."""
-
-    said = Event[str]()
-
-    async def on_wake(self) -> None:
-        LOG.append("on_wake")
-        await play("on_wake")
-
-    async def on_before_connect(self, params: None) -> None:
-        LOG.append("before")
-        await play("before")
-
-    async def on_connect(self, conn: Conn[list[str]]) -> None:
-        LOG.append("on_connect")
-        await play("on_connect")
-
-    @action
-    def say(self, text: str) -> int:
-        self.state.append(text)
-        self.broadcast(Quiet.said, text)
-        return len(self.state)
-
-    @action
-    def remember(self, text: str) -> list[str]:
-        self.conn.state.append(text)
-        return self.conn.state
-
-    @action
-    async def nap(self, seconds: float) -> str:
-        await trio.sleep(seconds)
-        return "napped"
-
-    @action
-    def get(self) -> list[str]:
-        return self.state
-
-
-class Room(Quiet, call_hooks=False):
-    async def on_disconnect(self, conn: Conn[list[str]]) -> None:
-        assert conn.id not in self.conns
-        LOG.append(f"on_disconnect {conn.close_cause}")
-        self.state.append("somebody left")
-        await play("on_disconnect")
 
 
 @pytest.fixture(autouse=True)
@@ -83,29 +20,6 @@ def _fresh() -> Iterator[None]:
     LOG.clear()
     yield
     SCRIPT.clear()
-
-
-def knock(runtime: Runtime, actor: type[Quiet] = Room, key: str = "a") -> PlayedLink:
-    link = PlayedLink(runtime)
-    link.connect(actor, key)
-    return link
-
-
-async def entered(runtime: Runtime, actor: type[Quiet] = Room, key: str = "a") -> PlayedLink:
-    link = knock(runtime, actor, key)
-    await link.gets("init")
-    return link
-
-
-def standing(runtime: Runtime, actor: type[Quiet] = Room) -> int:
-    """How many connections the actor's instance keeps, visible or not."""
-    instance = awake(runtime, actor)
-    return 0 if instance is None else len(instance.reception.connections) + len(instance.conns)
-
-
-async def texts(runtime: Runtime) -> list[str]:
-    said: list[str] = await handle(runtime, Room).call(Quiet.get)
-    return said
 
 
 # Opening
@@ -210,130 +124,6 @@ async def test_an_actor_that_cannot_start_refuses() -> None:
         SCRIPT["on_wake"] = "fail"
         link = knock(runtime)
         assert await link.closed() == (1011, "user.on_wake")
-
-
-# Parked
-
-
-@pytest.mark.parametrize("actor", [Room, Quiet])
-async def test_a_parked_connection_comes_back_as_it_was(actor: type[Quiet]) -> None:
-    async with opened(Room, Quiet) as runtime:
-        link = await entered(runtime, actor)
-        link.subscribe("said")
-        await link.gets("reply", link.call("remember", "one"))
-        for _ in range(3):
-            await put_away(runtime, actor)
-        reply = link.call("remember", "two")
-        assert await link.gets("reply", reply) == ("reply", reply, ["one", "two"])
-        link.call("say", "hello")
-        await link.gets("event", "said", "hello")
-        assert LOG.count("on_connect") == 1
-        assert [frame[0] for frame in link.frames].count("init") == 1
-
-
-async def test_messages_of_a_parked_link_keep_their_order() -> None:
-    async with opened(Room) as runtime:
-        link = await entered(runtime)
-        await put_away(runtime, Room)
-        calls = [link.call("say", str(index)) for index in range(200)]
-        await link.gets("reply", calls[-1])
-        assert [frame[1:] for frame in link.frames[1:]] == [(i + 1, i + 1) for i in range(200)]
-        assert LOG.count("on_wake") == 2
-
-
-async def test_a_parked_link_that_is_lost_without_a_hook_is_forgotten() -> None:
-    async with opened(Quiet) as runtime:
-        link = await entered(runtime, Quiet)
-        await put_away(runtime, Quiet)
-        link.vanish()
-        await wait_all_tasks_blocked()
-        assert not runtime.directory.parked_links
-        assert LOG.count("on_wake") == 1
-        assert recorder_of(runtime).steps(ConnectionEvent.LEFT) == 1
-
-
-@pytest.mark.parametrize("seconds", [0, 1, 3])
-async def test_a_link_that_is_lost_while_its_actor_wakes_gets_its_hook_once(
-    seconds: int, autojump_clock: MockClock
-) -> None:
-    async with opened(Room) as runtime:
-        link = await entered(runtime)
-        await put_away(runtime, Room)
-        SCRIPT["on_wake"] = "sleep 3"
-        link.call("say", "hello")
-        await trio.sleep(seconds)
-        link.vanish()
-        await trio.sleep(10)
-        assert LOG.count("on_disconnect network") == 1
-        assert standing(runtime) == 0
-
-
-@pytest.mark.parametrize("lost", [None, 0, 1, 3])
-async def test_a_failed_wake_keeps_the_hook_for_the_next(
-    lost: int | None, autojump_clock: MockClock
-) -> None:
-    limits = Limits(wake_time=2)
-    async with opened(Room, limits=limits) as runtime:
-        link = await entered(runtime)
-        await put_away(runtime, Room)
-        SCRIPT["on_wake"] = "sleep 10"
-        link.call("say", "hello")
-        if lost is not None:
-            await trio.sleep(lost)
-            link.vanish()
-        await trio.sleep(30)
-        assert LOG.count("on_wake") < 6  # it is not tried for ever
-        assert LOG[-1] == "on_wake"
-        SCRIPT.clear()
-        await wake(runtime, Room)
-        await trio.sleep(1)
-        assert [line for line in LOG if line.startswith("on_disconnect")] == [
-            "on_disconnect network" if lost in {0, 1} else "on_disconnect server"
-        ]
-        assert standing(runtime) == 0
-
-
-async def test_a_wake_that_fails_for_another_does_not_hurt_an_idle_link() -> None:
-    async with opened(Room) as runtime:
-        link = await entered(runtime)
-        await put_away(runtime, Room)
-        SCRIPT["on_wake"] = "fail"
-        with pytest.raises(errors.UserError):
-            await texts(runtime)
-        SCRIPT.clear()
-        await link.gets("reply", link.call("say", "still here"))
-        assert link.closing is None
-
-
-@pytest.mark.parametrize("actor", [Room, Quiet])
-async def test_the_end_of_the_runtime_reaches_parked_links(actor: type[Quiet]) -> None:
-    async with opened(Room, Quiet) as runtime:
-        links = [await entered(runtime, actor, key) for key in "aab"]
-        for key in "ab":
-            await put_away(runtime, actor, key)
-    assert {link.closing for link in links} == {(1012, "")}
-    assert LOG.count("on_disconnect stop") == (3 if actor is Room else 0)
-
-
-async def test_the_end_of_the_runtime_does_not_wait_for_an_actor_that_cannot_wake(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with opened(Room) as runtime:
-        link = await entered(runtime)
-        await put_away(runtime, Room)
-        SCRIPT["on_wake"] = "fail"
-    assert link.closing == (1012, "")
-
-
-async def test_an_opening_is_not_repeated_at_the_end_of_the_runtime(
-    autojump_clock: MockClock,
-) -> None:
-    async with opened(Room) as runtime:
-        SCRIPT["on_connect"] = "sleep 4"
-        link = knock(runtime)
-        await trio.sleep(1)
-    assert link.closing == (1012, "")
-    assert LOG == ["on_wake", "before", "on_connect", "on_disconnect stop"]
 
 
 # Bounds

@@ -1,0 +1,108 @@
+"""Turns that await the end of connections, and hooks that await each other's."""
+
+from __future__ import annotations
+
+import pytest
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
+
+from tests.runtime.club import Guest, scene
+
+
+async def test_a_queued_hook_is_pulled_forward(autojump_clock: MockClock) -> None:
+    async with scene(leaves="slow") as it:
+        it.club.kept = it.club.guest("bob")
+        it.ann.call("nap", 1.0)
+        it.ann.call("kick_kept")
+        last = it.ann.call("nap", 1.0)
+        it.bob.vanish()  # its hook is the last in the queue
+        await it.ann.gets("reply", last)
+        assert it.club.log == ["napped", "bob leaves", "bob left", "napped"]
+        assert it.club.kept.close_cause == "network"
+        assert it.club.reports[0].took == 3
+
+
+async def test_whom_one_waits_for_in_a_row_leave_in_that_order(autojump_clock: MockClock) -> None:
+    async with scene(leaves="slow") as it:
+        carl = it.enter(Guest("carl", "slow"))
+        await carl.gets("init")
+
+        async def kick_all() -> None:
+            async with it.club.turn():
+                for name in ("carl", "bob", "ann"):
+                    await it.club.throw_out(name)
+
+        await kick_all()
+        assert [report.took for report in it.club.reports] == [3, 3, 0]
+        names = [line.split()[0] for line in it.club.log]
+        assert names == ["carl", "carl", "bob", "bob", "ann", "ann"]
+
+
+async def test_whom_one_waits_for_at_once_leave_one_by_one(autojump_clock: MockClock) -> None:
+    async with scene(leaves="slow") as it:
+        links = [it.enter(Guest(name, "slow")) for name in ("carl", "dora")]
+        for link in links:
+            await link.gets("init")
+        async with it.club.turn(), trio.open_nursery() as nursery:
+            for name in ("bob", "carl", "dora"):
+                nursery.start_soon(it.club.throw_out, name)
+        assert trio.current_time() == 6  # two hooks of 3 s; the third did not begin in time
+        log = it.club.log
+        assert [line.split()[1] for line in log] == ["leaves", "left"] * 2
+        await trio.sleep(4)
+        assert [line.split()[1] for line in log] == ["leaves", "left"] * 3
+
+
+async def test_a_lender_that_is_cut_does_not_run_beside_the_hook(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(leaves="slow") as it, it.club.turn():
+        with trio.move_on_after(1) as scope:
+            await it.club.throw_out("bob")
+        assert scope.cancelled_caught
+        assert it.club.log == ["bob leaves", "bob left"]
+        assert trio.current_time() == 3
+
+
+async def test_a_circle_of_two_hooks_is_refused(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene() as it:
+        for name, other in (("carl", "dora"), ("dora", "carl")):
+            guest = Guest(name, throws_out_at="disconnect", throws_out=other)
+            await it.enter(guest).gets("init")
+        conns = {conn.state.name: conn for conn in it.instance.conns.all()}
+
+        async def throw_out_again(name: str) -> None:
+            await conns[name].disconnect()
+
+        it.club.throw_out = throw_out_again
+        await conns["carl"].disconnect()
+        assert "WouldDeadlockError" in caplog.text
+        assert trio.current_time() == 0
+        await wait_all_tasks_blocked()
+        assert it.club.log == ["carl leaves", "dora leaves", "dora left", "carl left"]
+        await conns["bob"].disconnect()
+
+
+@pytest.mark.parametrize("hook", ["connect", "disconnect"])
+async def test_a_hook_cannot_await_the_end_of_its_own_connection(
+    hook: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with scene() as it:
+        narcissus = it.enter(Guest("narcissus", throws_out_at=hook, throws_out="narcissus"))
+        if hook == "connect":
+            assert await narcissus.closed() == (1011, "actor.would_deadlock")
+        else:
+            await narcissus.gets("init")
+            conn = it.club.guest("narcissus")
+
+            async def throw_out_again(name: str) -> None:
+                await conn.disconnect()
+
+            it.club.throw_out = throw_out_again
+            narcissus.vanish()
+            await trio.sleep(1)
+            assert "WouldDeadlockError" in caplog.text
+        assert trio.current_time() <= 1
+        it.bob.vanish()
