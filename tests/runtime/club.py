@@ -68,6 +68,8 @@ class Club(Actor[None, Guest, Guest], call_hooks=False):
                 case "failing":
                     await trio.sleep(1)
                     raise ValueError("something broke")
+                case _:
+                    pass
         finally:
             self.hooks_running -= 1
             self.log.append(f"{conn.state.name} left")

@@ -99,7 +99,7 @@ class PlayedLink:
                     self.runtime.nursery.start_soon(self._close_after, 0.0)
                 case "vanished":
                     self.runtime.nursery.start_soon(self._close_after, 2.0)
-                case "silent":
+                case _:
                     pass
 
     def abort(self) -> None:

@@ -23,6 +23,8 @@ async def play(hook: str) -> None:
             raise errors.UserError("no", code=hook)
         case ["sleep", seconds]:
             await trio.sleep(float(seconds))
+        case _:
+            pass
 
 
 class Quiet(Actor[list[str], list[str]], call_hooks=False):

@@ -13,16 +13,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
 from tests.runtime.links import PlayedLink
+from tests.runtime.runtimes import opened, recorder_of
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.handle import Address
 from trivet.declare.interfaces import Conn
 from trivet.declare.options import Limits
-from trivet.declare.registry import Registry, definition_of
-from trivet.runtime.runtime import Runtime, run_runtime
-from trivet.storage.memory import MemoryStorage
-from trivet.telemetry.counters import Counters
+from trivet.declare.registry import definition_of
+from trivet.runtime.runtime import Runtime
 
 LOG: list[str] = []
 
@@ -94,10 +93,7 @@ class Room(Actor[list[str], Member, Login]):
 @asynccontextmanager
 async def running(limits: Limits | None = None) -> AsyncGenerator[Runtime]:
     LOG.clear()
-    counters = Counters()
-    async with run_runtime(
-        Registry(Room), MemoryStorage(), counters, limits or Limits()
-    ) as runtime:
+    async with opened(Room, limits=limits) as runtime:
         yield runtime
 
 
@@ -174,7 +170,7 @@ async def test_kicking_oneself_drops_the_reply() -> None:
         ann.call("kick", "ann")
         assert await ann.closed() == (1000, "out")
         await wait_all_tasks_blocked()
-        assert runtime.observer.counts["reply_dropped"] == 1  # type: ignore[attr-defined]
+        assert recorder_of(runtime).counts["reply_dropped"] == 1
         assert LOG[-1] == "disconnect ann kick visible=False"
 
 

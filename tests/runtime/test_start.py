@@ -75,6 +75,8 @@ class Riser(Actor[list[str], None, None, Plan | None]):
                 self.start_soon(self.stay)
                 await wait_all_tasks_blocked()
                 raise ValueError("after starting a task")
+            case _:
+                pass
 
     async def crash(self) -> None:
         raise ValueError("in a task")

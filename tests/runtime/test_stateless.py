@@ -58,6 +58,8 @@ class Desk(Actor[list[str], Ticket, Ticket]):
                 await conn.disconnect()
             case ["conn"]:
                 assert self.conn is not None
+            case _:
+                pass
 
     @action
     async def ask(self, seconds: float = 0) -> str:
