@@ -55,10 +55,10 @@ async def test_an_opening_that_meets_a_stop_begins_anew() -> None:
         link = knock(runtime)
         await trio.lowlevel.checkpoint()  # somewhere on its way
         await put_away(runtime, Room)
-        await link.gets("init")
+        await link.gets("reply", link.call("say", "hello"))
         assert awake(runtime, Room) is not instance
         assert standing(runtime) == 2
-        assert [frame[0] for frame in link.frames] == ["init"]
+        assert [frame[0] for frame in link.frames] == ["init", "reply"]
 
 
 @pytest.mark.parametrize("stage", ["before", "on_connect"])
