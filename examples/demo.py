@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 from collections import deque
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import trio
@@ -137,7 +137,7 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def open_stage() -> AsyncIterator[tuple[Stage, trio.Nursery]]:
+async def open_stage() -> AsyncGenerator[tuple[Stage, trio.Nursery]]:
     async with trio.open_nursery() as nursery:
         yield Stage(nursery), nursery
         nursery.cancel_scope.cancel()

@@ -77,7 +77,7 @@ async def open_client(
         yield Client(transport)
 
 
-async def serve(
+async def serve(  # noqa: ASYNC128  # run_server reports the start
     registry: Registry,
     *,
     host: str | None = "127.0.0.1",
