@@ -2,5 +2,6 @@
 
 The way of a request: ``listener`` accepts, ``http`` reads it, ``router`` finds what answers it, and
 ``targets`` the actor it is for. Then ``calls``, ``actors`` or ``pages`` answer; an upgrade becomes a
-link in ``connect``. ``service`` is what they share, ``serve`` starts and stops them all.
+link in ``connect``. ``service`` is what they share; ``serve`` starts and stops them all, and tells
+``stopping`` about it.
 """

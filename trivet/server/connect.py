@@ -143,13 +143,13 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     offer, head = upgrade.offer, upgrade.head
     if not service.origins.allows(head):
         raise foreign_origin()
-    if service.stopping.begun:
-        raise ActionError("The server is stopping", group="actor", code="stopping")
     if offer.refusal is not None:
         raise offer.refusal
     target, path, query = _target(service, head, offer)
     with trio.move_on_after(service.limits.opening_time):
         definition, address = await find_actor(service.runtime, target)
+        if service.stopping.begun:
+            raise ActionError("The server is stopping", group="actor", code="stopping")
         params = definition.params_from_wire(None if offer.params is UNDEFINED else offer.params)
         request = NO_REQUEST
         if definition.has_connect_hooks:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
 from trivet.server.answers import Answer, RequestError, json_answer, text_answer
@@ -20,6 +21,7 @@ __all__ = [
 RUNTIME = "trivet"
 
 
+@cache
 def _version() -> str:
     try:
         return version("trivet")
