@@ -228,8 +228,8 @@ async def test_a_client_that_only_listens_slowly_lives(
 ) -> None:
     async with meet("lockstep") as met:
         watch(met, nursery)
+        met.link.push(binary_frame(b"x" * 100_000))
         for second in range(15, 200, 15):
-            met.link.push(binary_frame(b"x" * 100_000))
             met.link.push(binary_frame(b"x" * 100_000))
             await until(second, mock_clock)
             await met.peer.take()
