@@ -18,7 +18,9 @@ from tests.runtime.stores import HeldStorage
 from trivet.declare.values import Place, shape_of
 from trivet.ports import ActorRecord, Storage
 from trivet.runtime.gate import Gate
+from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.state import State
+from trivet.runtime.turn import Turn
 from trivet.storage.memory import MemoryStorage
 
 NUMBERS = shape_of(list[int], place=Place.STATE, where="Fake: state")
@@ -31,6 +33,7 @@ class Gated:
     runtime: Any
     nursery: trio.Nursery
     state: State
+    mailbox: Mailbox
     actor_id: str = "1"
     label: str = "Fake/a"
     crashes: list[str] = attrs.Factory(list[str])
@@ -52,12 +55,13 @@ class Gated:
 
 @asynccontextmanager
 async def gated(storage: Storage) -> AsyncGenerator[tuple[Gate, Gated]]:
-    state = State(fake_instance(), NUMBERS)
+    owner = fake_instance()
+    state = State(owner, NUMBERS)
     state.restore(NUMBERS.encode([]))
     await storage.create(ActorRecord(id="1", name="Fake", key=("a",), created_at=0))
     async with trio.open_nursery() as nursery:
         runtime = SimpleNamespace(storage=storage)
-        instance = Gated(runtime, nursery, state)
+        instance = Gated(runtime, nursery, state, owner.mailbox)
         yield Gate(cast("Any", instance)), instance
         await wait_all_tasks_blocked()
         nursery.cancel_scope.cancel()
@@ -97,6 +101,21 @@ async def test_a_state_that_was_only_read_is_not_saved() -> None:
         assert actor.log == ["read"]
         assert gate.is_open
     assert storage.saves == []
+
+
+async def test_what_a_turn_says_waits_for_what_it_changes_then() -> None:
+    storage = HeldStorage()
+    async with gated(storage) as (gate, actor):
+        turn = Turn(fake_instance(), "turn")
+        actor.mailbox.put(turn)
+        actor.say(gate, "first")
+        actor.change(1)
+        actor.mailbox.end(turn)
+        await wait_all_tasks_blocked()
+        assert actor.log == []
+        storage.saves[0].succeed()
+        await wait_all_tasks_blocked()
+        assert actor.log == ["first"]
 
 
 async def test_effects_leave_in_the_order_they_were_made() -> None:

@@ -46,9 +46,14 @@ async def ask(
     await trio.lowlevel.checkpoint_if_cancelled()
     if not method.may_run_inline or instance.mailbox.holder is not None:
         return await _queue(Ask(instance, method, args, kwargs))
-    value = answer_inline(instance, method, args, kwargs)
+    try:
+        value, failure = answer_inline(instance, method, args, kwargs), None
+    except Error as error:
+        value, failure = None, error
     if instance.runtime.checkpoint_is_due() or instance.holds_effects:
         await after_inline(instance)
+    if failure is not None:
+        raise failure
     return value
 
 

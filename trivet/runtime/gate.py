@@ -3,8 +3,9 @@
 Rules this file keeps:
 
 1. An effect leaves in the order it was made, behind every effect before it.
-2. On a durable store it waits for the save that contains every change made before it. While
-   nothing was touched since the last save and nothing waits, it leaves at once.
+2. On a durable store it waits for the save that contains every change made before it, and what the
+   running turn changes until it next suspends. While no turn runs, nothing was touched since the
+   last save and nothing waits, it leaves at once.
 3. At most one save of an actor is in flight; the next takes the newest state. The saver runs in a
    task of its own, so it only ever sees the state while the running turn is suspended or over:
    a synchronous turn is never cut in two.
@@ -61,12 +62,12 @@ class Gate:
     def is_open(self) -> bool:
         """Whether an effect made now leaves at once."""
         return not self.holds or not (
-            self._waiting or self._saving or self._touched or self._failure
+            self._waiting
+            or self._saving
+            or self._failure
+            or self._instance.state.touched
+            or self._instance.mailbox.holder
         )
-
-    @property
-    def _touched(self) -> bool:
-        return self._instance.state.touched
 
     def emit(self, release: Release, drop: Drop | None = None) -> None:
         """Let an effect out, now or when what it rests on is stored.
