@@ -34,6 +34,7 @@ class Gated:
     nursery: trio.Nursery
     state: State
     mailbox: Mailbox
+    is_stored: bool = True
     actor_id: str = "1"
     label: str = "Fake/a"
     crashes: list[str] = attrs.Factory(list[str])

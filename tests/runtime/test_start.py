@@ -71,6 +71,8 @@ class Riser(Actor[list[str], None, None, Plan | None]):
             case ["crash"]:
                 self.start_soon(self.crash)
                 await wait_all_tasks_blocked()
+            case ["save"]:
+                await self.save()
             case ["task"]:
                 self.start_soon(self.stay)
                 await wait_all_tasks_blocked()
@@ -164,6 +166,18 @@ async def test_a_hook_that_hangs_is_cut(hook: str, seconds: int, autojump_clock:
         assert caught.value.code == "callback_timed_out"
         assert caught.value.metadata == {"hook": hook, "limit": seconds}
         assert trio.current_time() == seconds
+
+
+@pytest.mark.parametrize("hook", ["create_state", "on_create", "on_wake"])
+@pytest.mark.parametrize("durable", [False, True])
+async def test_start_hooks_may_save(hook: str, durable: bool) -> None:
+    storage = HeldStorage()
+    storage.durable, storage.holding = durable, False
+    async with opened(Riser, storage=storage) as runtime:
+        SCRIPT[hook] = "save"
+        assert await call(runtime, Riser.get) == ["made", "created", "woken"]
+        await put_away(runtime, Riser)
+        assert await call(runtime, Riser.get) == ["made", "created", "woken", "woken"]
 
 
 async def test_calls_wait_for_the_start(autojump_clock: MockClock) -> None:

@@ -138,6 +138,8 @@ class Gate:
 
     async def _commit(self) -> Fault | None:
         state = self._instance.state
+        if not self._instance.is_stored:
+            return None  # the end of its creation stores all of it
         try:
             data = state.capture()
             if data is not None:

@@ -59,6 +59,7 @@ class Instance:
         wanted: The address that it was started for.
         failure: Why its start failed.
         broken: Whether one of its tasks failed while it started.
+        is_stored: Whether the store knows the actor; until then there is nothing to save it to.
         ends_at: When the grace of its end is over.
         holds_effects: Whether what it says waits for a save.
         changed: Set at the end of its start and replaced; set again at the end of its life.
@@ -81,6 +82,7 @@ class Instance:
         "ends_at",
         "failure",
         "holds_effects",
+        "is_stored",
         "key",
         "limits",
         "mailbox",
@@ -108,6 +110,7 @@ class Instance:
         self.armed_at = math.inf
         self.failure: Fault | None = None
         self.broken = False
+        self.is_stored = False
         self.ends_at = math.inf
         self.holds_effects = runtime.storage.durable
         self.changed: trio.Event | None = None

@@ -109,8 +109,10 @@ async def _run_start(instance: Instance, address: Address) -> None:
     instance.actor.__init__()
     if record is None:
         await _create(instance, address.input)
-    elif record.state is not None:
-        instance.state.restore(record.state)
+    else:
+        instance.is_stored = True
+        if record.state is not None:
+            instance.state.restore(record.state)
     for inbox in directory.parked(instance.actor_id):
         instance.reception.restore(inbox)
     if "on_wake" in definition.hooks:
@@ -144,6 +146,7 @@ async def _create(instance: Instance, given: Any) -> None:
         await instance.runtime.storage.create(record)
     except KeyTaken as taken:
         raise duplicate_key(instance.key, taken.existing) from taken
+    instance.is_stored = True
 
 
 async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
