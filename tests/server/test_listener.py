@@ -108,6 +108,24 @@ async def test_beyond_the_limit_of_the_server_clients_wait(autojump_clock: MockC
         assert (await second.reply()).status == 200
 
 
+async def test_every_socket_accepts_again_when_there_is_room(autojump_clock: MockClock) -> None:
+    async with (
+        serving(limits=Limits(connections=1)) as site,
+        listening(site) as one,
+        listening(site) as other,
+    ):
+        early = [played.connect() for played in (one, other)]  # both were accepting already
+        late = [played.connect() for played in (one, other)]
+        for client in early:
+            assert await health(client) == 200
+        for waiting, client in zip(late, early, strict=True):
+            await waiting.send("GET", "/health")
+            await client.stream.aclose()
+        for client in late:
+            assert (await client.reply()).status == 200
+            await client.stream.aclose()
+
+
 @pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
 async def test_running_out_of_something_is_a_pause(
     number: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture

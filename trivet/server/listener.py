@@ -68,7 +68,8 @@ class Listener:
         self._limits = service.limits
         self.open_connections = 0
         self._by_address: Counter[str] = Counter()
-        self._room: trio.Event | None = None
+        self._room = trio.Event()
+        self._room.set()
 
     async def accept(self, listening: Listening) -> NoReturn:
         """Accept clients from a socket until cancelled.
@@ -99,7 +100,8 @@ class Listener:
     async def _wait_for_room(self) -> None:
         while self.open_connections >= self._limits.connections:
             self._count("connections_full")
-            self._room = trio.Event()
+            if self._room.is_set():
+                self._room = trio.Event()
             await self._room.wait()
 
     async def _bear(self, error: OSError) -> None:
@@ -161,8 +163,7 @@ class Listener:
             self._by_address[peer] -= 1
             if not self._by_address[peer]:
                 del self._by_address[peer]
-        if self._room is not None:
-            self._room.set()
+        self._room.set()
 
 
 def _is_trusted(peer: str) -> bool:
