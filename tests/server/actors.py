@@ -128,6 +128,7 @@ class Board(Actor[int, None, None, Size], name="board"):
     """Needs an input."""
 
     async def create_state(self, input: Size) -> int:
+        await trio.lowlevel.checkpoint()
         if input.width == 0:
             raise errors.UserError("A board has a width", code="flat")
         return input.width * input.height

@@ -7,7 +7,8 @@ from base64 import b64encode
 from typing import Any
 
 import pytest
-from trio.testing import MockClock
+import trio
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.server.serving import HttpClient, Reply, serving
 from trivet.declare.options import Limits
@@ -54,6 +55,21 @@ async def test_post_creates_and_refuses_a_taken_key(autojump_clock: MockClock) -
             "message": f"Actor key 'a' already in use for actor '{actor_id}'",
             "metadata": {"existing_actor_id": actor_id, "key": "a"},
         }
+
+
+async def test_of_two_at_once_one_creates(autojump_clock: MockClock) -> None:
+    async with serving() as site, trio.open_nursery() as nursery:
+        replies: list[Reply] = []
+
+        async def put() -> None:
+            given = packed({"width": 1})
+            replies.append(await send(site.http(), "PUT", name="board", key="a", input=given))
+
+        for _ in range(2):
+            nursery.start_soon(put)
+        await wait_all_tasks_blocked()
+        assert sorted(reply.json["created"] for reply in replies) == [False, True]
+        assert replies[0].json["actor"] == replies[1].json["actor"]
 
 
 async def test_input_is_base64_of_cbor(autojump_clock: MockClock) -> None:

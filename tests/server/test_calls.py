@@ -90,6 +90,15 @@ async def test_the_direct_form_reaches_the_same_actor(autojump_clock: MockClock)
         assert (await http.call("value")).json == {"output": 5}
 
 
+async def test_the_direct_form_wakes_the_actor(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        actor_id = (await site.http().call("add", 3)).headers["x-rivet-actor"]
+        definition = site.runtime.registry.find(Counter)
+        await site.runtime.put_away(definition, Address(actor_id=actor_id))
+        reply = await call(site.http(), f"/gateway/{actor_id}/action/add", 1)
+        assert reply.json == {"output": 4}
+
+
 async def test_an_unknown_id_is_not_found(autojump_clock: MockClock) -> None:
     async with serving() as site:
         reply = await call(site.http(), "/gateway/nobody/action/add", 1, encoding="bare")

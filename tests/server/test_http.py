@@ -7,7 +7,7 @@ import json
 import pytest
 import trio
 from hypothesis import given, settings, strategies as st
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, lockstep_stream_pair, wait_all_tasks_blocked
 
 from tests.server.serving import HttpClient, gateway, raw, rest, serving
 from trivet.declare.options import Limits
@@ -168,7 +168,7 @@ async def test_a_head_of_64_kib_is_read(autojump_clock: MockClock) -> None:
         assert reply.status == 200
 
 
-@pytest.mark.parametrize(("count", "status"), [(127, 200), (129, 431), (5000, 431)])
+@pytest.mark.parametrize(("count", "status"), [(127, 200), (128, 431), (130, 431), (5000, 431)])
 async def test_a_head_has_a_number_of_headers(
     count: int, status: int, autojump_clock: MockClock
 ) -> None:
@@ -212,6 +212,42 @@ async def test_a_body_nobody_reads_is_skipped_if_it_is_there(autojump_clock: Moc
         http = site.http()
         assert (await http.request("GET", "/health", b"x" * 100)).status == 200
         assert (await http.request("GET", "/health")).status == 200
+
+
+async def test_a_malformed_body_nobody_reads_ends_the_connection(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as site:
+        answer = await raw(
+            site.dial(),
+            b"GET /health HTTP/1.1\r\nhost: server\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        )
+        assert answer.startswith(b"HTTP/1.1 200 ")
+        assert b"connection: close" in answer.lower()
+
+
+async def test_a_line_between_chunks_has_a_size(autojump_clock: MockClock) -> None:
+    async with serving(limits=Limits(request_head=1000)) as site:
+        answer = await raw(
+            site.dial(),
+            f"POST {gateway(path='/action/add')} HTTP/1.1\r\nhost: server\r\n"
+            "transfer-encoding: chunked\r\n\r\n1;".encode()
+            + b"x" * 2000,
+        )
+        assert answer.startswith(b"HTTP/1.1 431 ")
+
+
+async def test_a_client_that_leaves_before_100_leaves_nothing(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        stream = site.dial()
+        await stream.send_all(
+            f"POST {gateway(path='/action/add')} HTTP/1.1\r\nhost: server\r\n"
+            "expect: 100-continue\r\ncontent-length: 12\r\n\r\n".encode()
+        )
+        await stream.aclose()
+        await wait_all_tasks_blocked()
+        assert site.counters.counts["connection_broken"] == 1
+        assert site.listener.open_connections == 0
 
 
 async def test_many_tiny_chunks_let_others_run(autojump_clock: MockClock) -> None:
@@ -269,6 +305,17 @@ async def test_a_body_that_does_not_come_ends(autojump_clock: MockClock) -> None
         )
         assert (await rest(stream)).startswith(b"HTTP/1.1 408 ")
         assert 30 <= trio.current_time() - started <= 32
+
+
+async def test_a_client_that_does_not_read_its_answer_ends(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        ours, theirs = lockstep_stream_pair()
+        site.server.serve_stream(theirs)
+        await ours.send_all(HEALTH)
+        await trio.sleep(29)
+        assert site.listener.open_connections == 1
+        await trio.sleep(2)
+        assert site.listener.open_connections == 0
 
 
 async def test_a_connection_waits_a_minute_for_its_next_request(autojump_clock: MockClock) -> None:

@@ -185,6 +185,37 @@ async def test_a_client_that_never_says_goodbye_does_not_hold_the_stop(
     assert b"\x88\x02\x03\xf4" in await rest(stream)
 
 
+async def test_a_call_that_has_not_begun_is_told_to_come_back(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        running, waiting = site.http(), site.http()
+        await running.send("POST", gateway(path="/action/wait"), b'{"args":[3]}')
+        await wait_all_tasks_blocked()
+        await waiting.send("POST", gateway(path="/action/value"), b"{}")
+        await wait_all_tasks_blocked()
+    assert (await running.reply()).json == {"output": "waited"}
+    reply = await waiting.reply()
+    assert (reply.status, reply.error) == (503, "guard.service_unavailable")
+
+
+async def test_a_refused_client_that_stays_does_not_hold_the_stop(
+    autojump_clock: MockClock,
+) -> None:
+    async with serving() as site:
+        stream = site.dial()
+        await stream.send_all(UPGRADE.replace(b"/connect", b"/nowhere") + b"\r\n")
+        await wait_all_tasks_blocked()
+        started = trio.current_time()
+    assert trio.current_time() - started == 5
+    assert b"api.not_found" in await rest(stream)
+
+
+async def test_whoever_comes_after_the_stop_began_is_not_kept(autojump_clock: MockClock) -> None:
+    async with serving() as site:
+        site.service.stopping.begin()
+        assert await rest(site.dial()) == b""
+        assert trio.current_time() == 0
+
+
 async def test_half_a_request_does_not_hold_the_stop(autojump_clock: MockClock) -> None:
     async with serving() as site:
         stream = site.dial()

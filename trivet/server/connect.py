@@ -106,6 +106,7 @@ class Session:
             service.links.discard(link)
             service.keepalive.discard(link)
             if self._inbox is not None:
+                assert link.ending is not None  # it has run
                 self._inbox.lost(_cause(link.ending))
 
 
@@ -119,8 +120,6 @@ async def open_session(service: Service, transport: Transport, upgrade: Upgrade)
     """
     try:
         visit = await _visit(service, upgrade)
-    except (trio.BrokenResourceError, trio.ClosedResourceError):
-        raise
     except Exception as error:  # the connection's firewall: the client gets it
         return _refused(service, transport, upgrade, error)
     definition = visit.definition
@@ -219,7 +218,5 @@ def _reject(link: ClientLink, error: RemoteProtocolError) -> None:
     link.close(error.close_code, str(CloseReason(error.group, error.code)))
 
 
-def _cause(ending: Ending | None) -> CloseCause:
-    if ending is None:  # it was cancelled before it could begin
-        return "server"
+def _cause(ending: Ending) -> CloseCause:
     return "flooding" if ending.reason == FLOODING else _CAUSES[ending.by]
