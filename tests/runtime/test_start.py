@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -71,6 +71,8 @@ class Riser(Actor[list[str], None, None, Plan | None]):
             case ["crash"]:
                 self.start_soon(self.crash)
                 await wait_all_tasks_blocked()
+            case ["misfit"]:
+                self.state.append(cast("str", 1))
             case ["save"]:
                 await self.save()
             case ["task"]:
@@ -178,6 +180,13 @@ async def test_start_hooks_may_save(hook: str, durable: bool) -> None:
         assert await call(runtime, Riser.get) == ["made", "created", "woken"]
         await put_away(runtime, Riser)
         assert await call(runtime, Riser.get) == ["made", "created", "woken", "woken"]
+
+
+async def test_a_first_state_that_does_not_fit_is_named() -> None:
+    async with opened(Riser) as runtime:
+        SCRIPT["on_create"] = "misfit"
+        with pytest.raises(errors.ActionError, match="state_not_serializable"):
+            await call(runtime, Riser.get)
 
 
 async def test_calls_wait_for_the_start(autojump_clock: MockClock) -> None:

@@ -29,7 +29,7 @@ from trivet.protocol.faults import Fault, error_of
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["Gate"]
+__all__ = ["Gate", "not_serializable"]
 
 logger = logging.getLogger(__name__)
 

@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from trivet.declare.errors import ActionError
+from trivet.declare.errors import ActionError, ValidationError
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
 from trivet.ports import ActorRecord, KeyTaken
-from trivet.protocol.faults import fault_of
+from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.call import Call, restarting
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.gate import not_serializable
 from trivet.runtime.results import copied
 from trivet.runtime.state import State
 from trivet.runtime.turn import Turn, running_turn
@@ -140,13 +141,21 @@ async def _create(instance: Instance, given: Any) -> None:
         name=definition.name,
         key=instance.key,
         created_at=instance.runtime.wall_clock(),
-        state=state.capture(),
+        state=_first_state(instance),
     )
     try:
         await instance.runtime.storage.create(record)
     except KeyTaken as taken:
         raise duplicate_key(instance.key, taken.existing) from taken
     instance.is_stored = True
+
+
+def _first_state(instance: Instance) -> bytes | None:
+    try:
+        return instance.state.capture()
+    except ValidationError as error:
+        fault = not_serializable(error)
+    raise error_of(fault)
 
 
 async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
