@@ -43,6 +43,7 @@ class Attempt:
         self.log: list[tuple[Any, ...]] = []
         self.closing = False
         self.polite = True
+        self.over = False
         self._over = trio.Event()
         self._outcome: Ending | Exception = Ending()
 
@@ -72,7 +73,9 @@ class Attempt:
 
     # What the connection does
 
-    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int:
+    def call(self, call_id: int, name: str, arguments: Any, deadline: float, /) -> int | None:
+        if self.over:
+            return None
         self.log.append(("call", call_id, arguments))
         return len(str(arguments))
 

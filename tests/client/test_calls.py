@@ -206,7 +206,7 @@ async def test_a_call_that_cannot_be_sent_uses_up_no_id() -> None:
     async with connected(dialer) as (conn, attempt, nursery):
         send = attempt.call
 
-        def refuse(call_id: int, name: str, arguments: object, deadline: float, /) -> int:
+        def refuse(call_id: int, name: str, arguments: object, deadline: float, /) -> int | None:
             if arguments == ["bad"]:
                 raise UserError("not encodable")
             return send(call_id, name, arguments, deadline)
@@ -227,7 +227,7 @@ async def test_answers_while_sending_lead_no_deeper(autojump_clock: MockClock) -
         asked = [Asked(nursery, conn, "x") for _ in range(250)]
         second = await dialer.dialled(1)
 
-        def answer(call_id: int, name: str, arguments: object, deadline: float, /) -> int:
+        def answer(call_id: int, name: str, arguments: object, deadline: float, /) -> int | None:
             second.reply(call_id, call_id)
             return 1
 
@@ -235,3 +235,22 @@ async def test_answers_while_sending_lead_no_deeper(autojump_clock: MockClock) -
         second.open()
         await wait_all_tasks_blocked()
         assert sorted(one.outcome for one in asked) == list(range(250))
+
+
+async def test_what_a_session_that_is_over_does_not_take_is_kept(
+    autojump_clock: MockClock,
+) -> None:
+    dialer = ScriptedDialer()
+    async with connected(dialer) as (conn, attempt, nursery):
+        for number in range(770):
+            Asked(nursery, conn, str(number))
+        await wait_all_tasks_blocked()
+        attempt.over = True
+        attempt.reply(0, 1)
+        last = Asked(nursery, conn, "last")
+        await wait_all_tasks_blocked()
+        assert last.outcome is None
+        attempt.end()
+        second = await dialer.opened(1)
+        assert [call_id for call_id, _ in second.calls] == [768, 769, 770]
+        assert texts(second)[-1] == "last"

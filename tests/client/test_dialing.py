@@ -97,7 +97,9 @@ async def test_no_handshake_is_tried_again(answer: bytes, autojump_clock: MockCl
     async with socket_peer() as peer, trio.open_nursery() as nursery:
         nursery.start_soon(refused, peer)
         await answer_with(await peer.stream(), answer)
+        before = trio.current_time()
         await peer.guest()
+        assert trio.current_time() - before < 0.25
 
 
 async def test_a_stream_that_breaks_at_once_is_tried_again(autojump_clock: MockClock) -> None:

@@ -16,7 +16,6 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.errors import (
     ActionError,
-    CallCycleError,
     ConnectionClosed,
     Error,
     UserError,
@@ -112,19 +111,6 @@ class Plain(Actor):
     def tick(self) -> int:
         self.broadcast(Plain.ticked, 1)
         return 1
-
-    @action
-    async def call_other(self, key: str, over_connection: bool) -> int:
-        other = self.client.get_or_create(Plain, key)
-        if not over_connection:
-            return await other.call(Plain.tick)
-        async with other.connect() as conn:
-            return await conn.call(Plain.tick)
-
-    @action
-    async def call_back_and_forth(self, mine: str, other: str) -> int:
-        async with self.client.get_or_create(Plain, other).connect() as conn:
-            return await conn.call(Plain.call_other, mine, True)
 
 
 @asynccontextmanager
@@ -321,37 +307,6 @@ async def test_params_are_asked_for_anew_for_every_call() -> None:
     async with running() as (client, _):
         room = client.get_or_create(Room, "a").with_params(login)
         assert [await room.call(Room.whoami), await room.call(Room.whoami)] == ["first", "second"]
-
-
-async def test_actors_call_each_other_over_connections() -> None:
-    async with running() as (client, _):
-        for over_connection in (False, True):
-            one = client.get_or_create(Plain, f"one {over_connection}")
-            assert await one.call(Plain.call_other, "two", over_connection) == 1
-
-
-async def test_a_circle_over_connections_is_refused_at_once(autojump_clock: MockClock) -> None:
-    async with running() as (client, _):
-        start = trio.current_time()
-        with pytest.raises(CallCycleError) as caught:
-            await client.get_or_create(Plain, "one").call(Plain.call_back_and_forth, "one", "two")
-        assert trio.current_time() == start
-        assert caught.value.metadata == {"path": ["Plain/two", "Plain/one", "Plain/two"]}
-
-
-async def test_an_actor_cannot_connect_to_itself_and_wait(autojump_clock: MockClock) -> None:
-    async with running() as (client, _):
-        with pytest.raises(CallCycleError):
-            await client.get_or_create(Plain, "one").call(Plain.call_other, "one", True)
-        assert await client.get(Plain, "one").call(Plain.tick) == 1
-
-
-async def test_a_turn_that_connects_does_not_lend_itself_to_later_sessions() -> None:
-    async with running() as (client, _):
-        async with client.get_or_create(Plain, "one").connect() as conn:
-            ticks = conn.events(Plain.ticked)
-            assert await conn.call(Plain.tick) == 1
-            assert await anext(ticks) == 1
 
 
 async def test_what_a_handle_refuses_at_once() -> None:

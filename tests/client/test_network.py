@@ -253,6 +253,23 @@ ACTORS = Reply.json(b'{"actors":[{"actor_id":"the-id"}],"pagination":{"cursor":n
 NONE = Reply.json(b'{"actors":[]}')
 
 
+async def test_a_lookup_is_repeated_where_a_creation_is_not() -> None:
+    async with served() as (peer, client):
+
+        def answer(request: Received) -> Reply | None:
+            # The second request on the first connection finds it closing.
+            swallowed = request.connection == 1 and len(peer.received) > 1
+            return None if swallowed else ACTOR if request.method == "PUT" else ACTORS
+
+        peer.answer = answer
+        await client.get(Lobby, "a").resolve()
+        assert await client.get_or_create(Lobby, "a").resolve() == "the-id"
+        peer.answer = lambda request: None
+        with pytest.raises(ConnectionLost):
+            await client.create(Lobby, "a")
+    assert [request.method for request in peer.received] == ["GET", "PUT", "PUT", "POST"]
+
+
 async def test_creating_an_actor() -> None:
     async with served() as (peer, client):
         peer.answer = lambda request: (

@@ -12,6 +12,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.client.scripted import (
     Asked,
     Attempt,
+    NoTarget,
     Room,
     ScriptedDialer,
     connected,
@@ -20,6 +21,7 @@ from tests.client.scripted import (
     opening,
     passing,
 )
+from trivet.client.connection import LiveConnection
 from trivet.declare.errors import ActionError, ConnectionClosed, UserError, ValidationError
 from trivet.declare.handle import Connection
 
@@ -96,6 +98,30 @@ async def test_a_close_that_states_an_error_is_a_refusal() -> None:
         (await dialer.dialled(0)).end(1011, "actor.not_found#ray")
     assert isinstance(found[0], ActionError)
     assert (found[0].group, found[0].code) == ("actor", "not_found")
+
+
+async def test_an_earlier_mishap_does_not_hide_a_refusal(autojump_clock: MockClock) -> None:
+    dialer = ScriptedDialer()
+    found: list[Exception | None] = []
+
+    async def body() -> None:
+        found.append(await enter(dialer))
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(body)
+        (await dialer.dialled(0)).refuse(passing("starting"))
+        (await dialer.dialled(1)).end(1011, "user.denied")
+    assert isinstance(found[0], UserError)
+
+
+async def test_a_session_that_opens_too_late_is_closed_at_once() -> None:
+    dialer = ScriptedDialer()
+    live = LiveConnection(dialer, NoTarget(), None)
+    attempt = Attempt(live, None)
+    live.close()
+    attempt.open()
+    assert attempt.closing
+    assert live.status == "closed"
 
 
 async def test_a_missing_actor_that_would_be_created_is_waited_for(

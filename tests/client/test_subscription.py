@@ -185,7 +185,7 @@ async def test_what_arrives_before_the_body_waits_for_its_first_reader() -> None
             assert await anext(conn.events(Room.moved)) == ("ann", 1)
             late = conn.events(Room.said)
             dialer.attempts[0].receiver.event("said", ["now"])
-            assert await anext(late) == "now"
+            assert [await anext(late), await anext(said)] == ["now", "now"]
 
 
 async def test_a_feed_that_ended_takes_nothing() -> None:
@@ -195,4 +195,14 @@ async def test_a_feed_that_ended_takes_nothing() -> None:
     assert not feed.put(2)
     assert await feed.get() == 1
     with pytest.raises(StopAsyncIteration):
+        await feed.get()
+
+
+async def test_a_feed_that_overflowed_does_not_begin_anew() -> None:
+    feed: Feed[int] = Feed(2)
+    assert [feed.put(1), feed.put(2), feed.put(3)] == [True, True, False]
+    assert await feed.get() == 1
+    assert not feed.put(4)
+    assert await feed.get() == 2
+    with pytest.raises(SubscriptionOverflow):
         await feed.get()

@@ -216,7 +216,9 @@ async def test_a_server_that_does_not_answer_the_goodbye(autojump_clock: MockClo
     assert connection.client.is_closed
 
 
-async def test_a_server_that_pings_during_the_goodbye(autojump_clock: MockClock) -> None:
+async def test_a_server_that_pings_during_the_goodbye(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
     async def ping() -> None:
         with trio.move_on_after(10):  # by itself it waits for ever
             await visitor.socket.ping()
@@ -227,6 +229,7 @@ async def test_a_server_that_pings_during_the_goodbye(autojump_clock: MockClock)
         nursery.start_soon(ping)
         nursery.start_soon(visitor.closed)
     assert connection.client.is_closed
+    assert "mishap" not in caplog.text
 
 
 async def test_leaving_while_the_server_takes_nothing(autojump_clock: MockClock) -> None:

@@ -109,7 +109,6 @@ class LocalLink:
         self.receiver = receiver
         self.inbox: Inbox | None = None
         self._frames: deque[LocalFrame] = deque()
-        self._delivering = False
         self._ending: Ending | None = None
         self._cause: CloseCause = "server"
         self._ended = trio.Event()
@@ -170,15 +169,8 @@ class LocalLink:
         self.end(Ending(), "server")
 
     def _deliver(self) -> None:
-        # What a delivery leads to may push: that comes after what is here already.
-        if self._delivering:
-            return
-        self._delivering = True
-        try:
-            while self._frames:
-                self._frames.popleft()(self)
-        finally:
-            self._delivering = False
+        while self._frames:
+            self._frames.popleft()(self)
 
 
 LocalFrame: TypeAlias = Callable[[LocalLink], None]

@@ -30,7 +30,7 @@ from trivet.protocol.codec import CODECS
 from trivet.protocol.errors import DecodingError, OutgoingTooLong
 from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget, gateway_url
 from trivet.protocol.handshake import CallHeaders, call_headers
-from trivet.protocol.messages import UNDEFINED, HttpActionRequest
+from trivet.protocol.messages import HttpActionRequest
 
 __all__ = ["NetworkTarget", "NetworkTransport", "open_network_transport"]
 
@@ -166,7 +166,7 @@ class NetworkTarget:
             self._definition.name,
             address.key,
             address.create,
-            self._values.input(address.input) if address.create else UNDEFINED,
+            self._values.input(address.input),
             endpoint.namespace,
             token=endpoint.token,
         )
