@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 from websockets.frames import Close, Frame, Opcode
 
 from trivet.link.frames import PING, binary_frame, close_frame, text_frame
@@ -24,7 +24,11 @@ def test_a_close_frame_carries_code_and_reason() -> None:
     assert close_frame(1011, "actor.starting") == expected
 
 
-@given(st.text())
+@given(st.text(max_size=10).map(lambda text: text * 20))
+@example("x" * 123)
+@example("x" * 124)
+@example("é" * 62)
+@example("€" * 42)
 def test_a_reason_is_cut_between_two_characters(reason: str) -> None:
     frame = close_frame(1000, reason)
     assert len(frame) == 2 + frame[1]

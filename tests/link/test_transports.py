@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import ssl
 
@@ -112,6 +113,15 @@ async def test_a_closed_transport_says_so(kind: Kind) -> None:
             await transport.send_all(b"x")
 
 
+@over_any_transport
+async def test_a_closed_transport_takes_no_outbox(kind: Kind) -> None:
+    transport, stream = await transport_pair(kind)
+    async with stream:
+        await transport.aclose_forcefully()
+        with pytest.raises(trio.ClosedResourceError):
+            await transport.write(outbox_of(b"x"))
+
+
 @pytest.mark.parametrize("kind", ["socket", "lockstep"])
 async def test_a_peer_that_takes_bytes_is_noticed(
     kind: Kind, mock_clock: trio.testing.MockClock
@@ -218,6 +228,41 @@ async def test_a_reset_is_a_broken_transport() -> None:
     with pytest.raises(trio.BrokenResourceError):
         await transport.send_eof()
     await transport.aclose_forcefully()
+
+
+class Thief(trio.abc.Instrument):
+    """Reads what a task was woken for, before the task can."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self.connection = connection
+        self.stolen = b""
+
+    def before_task_step(self, task: trio.lowlevel.Task) -> None:
+        if not self.stolen:
+            with contextlib.suppress(BlockingIOError):
+                self.stolen = self.connection.recv(100)
+
+
+async def test_waking_up_for_nothing_is_no_harm() -> None:
+    connection, stream = tcp_pair()
+    transport = SocketTransport(connection)
+    received: list[bytes] = []
+
+    async def read() -> None:
+        received.append(await transport.receive_some())
+
+    async with stream, trio.open_nursery() as nursery:
+        nursery.start_soon(read)
+        await trio.testing.wait_all_tasks_blocked()
+        thief = Thief(connection)
+        trio.lowlevel.add_instrument(thief)
+        await stream.send_all(b"stolen")
+        await trio.testing.wait_all_tasks_blocked()
+        trio.lowlevel.remove_instrument(thief)
+        assert (thief.stolen, received) == (b"stolen", [])
+        await stream.send_all(b"received")
+    assert received == [b"received"]
+    await transport.aclose()
 
 
 async def test_closing_a_socket_wakes_its_reader() -> None:

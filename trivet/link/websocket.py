@@ -99,7 +99,7 @@ class WebSocketLink(Generic[EncoderT]):
         self._reader = MessageReader(limits)
         self._reader.feed(received)
         self._outbox = Outbox(limits.outbox_messages, limits.outbox_bytes)
-        self._outbox.put(handshake.response)
+        self._outbox.put_started(handshake.response)
         self._budget = FrameBudget(limits.frames_per_second, limits.burst)
         # What `run` is doing.
         self._reading = True
@@ -217,31 +217,36 @@ class WebSocketLink(Generic[EncoderT]):
             await self._part()
 
     async def _read_and_write(self, receive: Receive) -> None:
+        failure: Exception | None = None
         self._writing = True
-        try:
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(self._write)
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._write)
+            try:
                 await self._read(receive)
-        except ExceptionGroup as group:
-            raise group.exceptions[0] from None  # it is `receive`'s: the writer raises none
+            except Exception as error:  # the receiver's, to be raised outside of the nursery
+                failure = error
+                nursery.cancel_scope.cancel()
+        if failure is not None:
+            raise failure
 
     async def _read(self, receive: Receive) -> None:
         """Read until nothing more is expected."""
-        try:
-            while self._reading:
-                if self._reader.unread:
-                    await trio.lowlevel.checkpoint()
-                else:
+        while self._reading:
+            if self._reader.unread:
+                await trio.lowlevel.checkpoint()
+            else:
+                try:
                     data = await self._transport.receive_some()
-                    self.heard_at = trio.current_time()
-                    if not data:
-                        self._stop_reading()
-                        self._begin_ending(Ending(1006, "", "network"), None)
-                        return
-                    self._reader.feed(data)
-                self._handle(receive)
-        except trio.BrokenResourceError:
-            self._abandon("network")
+                except trio.BrokenResourceError:
+                    self._abandon("network")
+                    return
+                if not data:
+                    self._stop_reading()
+                    self._begin_ending(Ending(1006, "", "network"), None)
+                    return
+                self._reader.feed(data)
+            self.heard_at = trio.current_time()
+            self._handle(receive)
 
     async def _write(self) -> None:
         """Write until the outbox is empty, or as long as anything may come into it."""
@@ -287,7 +292,8 @@ class WebSocketLink(Generic[EncoderT]):
             self._violate(violation.code, violation.reason)
         finally:
             self._corked = False
-        if not self._budget.spend(self._reader.frames - before, self.heard_at):
+        frames = self._reader.frames - before
+        if self._reading and not self._budget.spend(frames, self.heard_at):
             self._violate(1008, "connection.flooding")
         if self._reader.unfinished != self._unfinished:
             self._watch_assembly()
@@ -302,15 +308,13 @@ class WebSocketLink(Generic[EncoderT]):
                     receive(message)
             elif isinstance(message, Pong):
                 self.push(message.frame)
-            elif message is not None:
-                self._hear_goodbye(message)
+            elif isinstance(message, PeerClose):
+                self._stop_reading()
+                ending = Ending(message.code, message.reason, "client")
+                self._begin_ending(ending, message.echo)
             count += 1
             if count % 16 == 0 and trio.current_time() > self.heard_at + SLICE_SECONDS:
                 return
-
-    def _hear_goodbye(self, close: PeerClose) -> None:
-        self._stop_reading()
-        self._begin_ending(Ending(close.code, close.reason, "client"), close.echo)
 
     def _violate(self, code: int, reason: str) -> None:
         self._violated = True
@@ -325,19 +329,17 @@ class WebSocketLink(Generic[EncoderT]):
     # -- outgoing -----------------------------------------------------------------------------
 
     def _queue(self, frame: bytes, event: str | None, overflow: Overflow) -> bool:
-        if self._outbox.offer(frame, event, overflow):
-            self._flush()
-            return True
-        self._flush_now()  # by now the socket may take some
-        if self.ending is not None:
-            return False
-        if self._outbox.force(frame, event, overflow):
-            self._flush()
-            return True
-        self._outbox.drop_unstarted()
-        ending = Ending(1013, "slow_consumer", "slow_consumer")
-        self._begin_ending(ending, close_frame(ending.code, ending.reason))
-        return False
+        if not self._outbox.offer(frame, event, overflow):
+            self._flush_now()  # by now the socket may take some
+            if self.ending is not None:
+                return False
+            if not self._outbox.force(frame, event, overflow):
+                self._outbox.drop_unstarted()
+                ending = Ending(1013, "slow_consumer", "slow_consumer")
+                self._begin_ending(ending, close_frame(ending.code, ending.reason))
+                return False
+        self._flush()
+        return True
 
     def _flush(self) -> None:
         if self._outbox.size and not self._corked and (self._writing or not self._flush_now()):
