@@ -31,7 +31,7 @@ class SocketTransport:
 
     __slots__ = ("_file", "_socket")
 
-    immediate: Final = True
+    immediate: bool = True
 
     def __init__(self, connection: socket.socket) -> None:
         connection.setblocking(False)

@@ -29,7 +29,7 @@ class StreamTransport:
 
     __slots__ = ("_cut", "_stream")
 
-    immediate: Final = False
+    immediate: bool = False
 
     def __init__(self, stream: trio.abc.Stream) -> None:
         self._stream = stream
