@@ -194,7 +194,16 @@ class WebSocketLink(Generic[EncoderT]):
                 that it raises ends the link at once and leaves here as it is.
         """
         try:
-            await self._serve(receive)
+            self._flush()
+            while self._reading:
+                with self._deadlines.waiting():
+                    if self._outbox.size or not self._transport.immediate:
+                        await self._read_and_write(receive)
+                    else:
+                        await self._read(receive)
+                self._enforce_deadlines()
+            with self._deadlines.waiting():
+                await self._part()
         finally:
             self._abandon("server")
             try:
@@ -203,18 +212,6 @@ class WebSocketLink(Generic[EncoderT]):
                 self.closed = True
                 if self._closed_event is not None:
                     self._closed_event.set()
-
-    async def _serve(self, receive: Receive) -> None:
-        self._flush()
-        while self._reading:
-            with self._deadlines.waiting():
-                if self._outbox.size or not self._transport.immediate:
-                    await self._read_and_write(receive)
-                else:
-                    await self._read(receive)
-            self._enforce_deadlines()
-        with self._deadlines.waiting():
-            await self._part()
 
     async def _read_and_write(self, receive: Receive) -> None:
         failure: Exception | None = None
