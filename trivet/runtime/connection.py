@@ -12,14 +12,13 @@ Rules this file keeps:
 from __future__ import annotations
 
 import math
-from collections import deque
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import attrs
 import trio
 
 from trivet.declare.errors import ConnStateNotEnabled, Error
-from trivet.declare.event import Event
+from trivet.declare.event import Event, Overflow
 from trivet.declare.interfaces import CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
@@ -35,12 +34,13 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
-__all__ = ["Connection", "Parked"]
+__all__ = ["NO_REQUEST", "REFUSED", "Connection", "Parked"]
 
 T = TypeVar("T")
 
 REFUSED = 1011
 
+NO_REQUEST = Request()
 UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 
@@ -126,7 +126,7 @@ class Connection(Conn[Any]):
         self.cut_at = math.inf
         self._state: Any = None
         self.lenders: list[Turn] = []
-        self._unsent: deque[Frame] = deque()
+        self._unsent: list[tuple[Frame, str | None, Overflow]] = []
 
     def set_state(self, value: Any) -> None:
         """Give the connection its first state."""
@@ -172,7 +172,9 @@ class Connection(Conn[Any]):
 
     # What its link and its calls do with it
 
-    def push(self, frame: Frame, event: str | None = None, overflow: Any = "disconnect") -> None:
+    def push(
+        self, frame: Frame, event: str | None = None, overflow: Overflow = "disconnect"
+    ) -> None:
         """Send a frame through the gate; before Init it waits for Init."""
         inbox = self.inbox
         assert inbox is not None
@@ -227,8 +229,9 @@ class Connection(Conn[Any]):
         self.step(ConnectionEvent.OPEN)
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         self.instance.gate.emit(lambda: self._greet(frame))
-        while self._unsent:
-            self.push(*self._unsent.popleft())
+        unsent, self._unsent = self._unsent, []
+        for frame, event, overflow in unsent:
+            self.push(frame, event, overflow)
         self.inbox.pump()
 
     def _greet(self, frame: Frame) -> None:

@@ -68,9 +68,9 @@ async def check(conn: Connection, params: Any) -> None:
     definition, actor = instance.definition, instance.actor
     running_turn.set(None)
     if "on_before_connect" in definition.hooks:
-        await _within_limit(conn, "on_before_connect", actor.on_before_connect(params))
+        await _with_request(conn, "on_before_connect", actor.on_before_connect(params))
     if "create_conn_state" in definition.hooks:
-        made = await _within_limit(conn, "create_conn_state", actor.create_conn_state(params))
+        made = await _with_request(conn, "create_conn_state", actor.create_conn_state(params))
         assert definition.conn_state is not None
         conn.set_state(copied(definition.conn_state.copy, made, "create_conn_state"))
     else:
@@ -94,7 +94,7 @@ async def _connect(conn: Connection) -> None:
 
 
 async def _on_connect(conn: Connection) -> None:
-    await _within_limit(conn, "on_connect", conn.instance.actor.on_connect(conn))
+    await _with_request(conn, "on_connect", conn.instance.actor.on_connect(conn))
 
 
 async def leave(conn: Connection, turn: Turn) -> None:
@@ -141,12 +141,17 @@ async def enter_call(call: Call, conn: Connection) -> None:
     conn.step(ConnectionEvent.OPEN)
 
 
-async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
-    seconds = conn.instance.limits.hook_time
+async def _with_request(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
+    """Run a connect hook: what the client sent is there while it runs, and not afterwards."""
     token = running_request.set(conn.request)
     try:
-        with trio.move_on_after(seconds):
-            return await running
+        return await _within_limit(conn, hook, running)
     finally:
         running_request.reset(token)
+
+
+async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
+    seconds = conn.instance.limits.hook_time
+    with trio.move_on_after(seconds):
+        return await running
     raise late(hook, seconds)
