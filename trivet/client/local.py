@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
-import trio
+from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from trivet.client.connection import fresh_params, open_connection
 from trivet.client.local_session import LocalDialer
@@ -18,7 +18,7 @@ from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import check_key
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
-from trivet.runtime.asking import after_inline, answer_inline, ask, ask_connected
+from trivet.runtime.asking import answer_inline, ask, ask_connected
 from trivet.runtime.call import InstanceMoved
 from trivet.runtime.instance import Instance
 from trivet.runtime.reception import not_found
@@ -65,8 +65,8 @@ class LocalTarget:
         "_address",
         "_definition",
         "_instance",
+        "_is_plain",
         "_methods",
-        "_runs_no_hooks",
         "_runtime",
     )
 
@@ -74,10 +74,11 @@ class LocalTarget:
         self._runtime = runtime
         self._definition = definition
         self._address = address
-        self._instance: Instance | None = None
-        # Looked up once: a call of an idle actor costs little more than these.
+        # Looked up once: a call of an idle actor costs little more than these. The instance is kept
+        # only where a synchronous action is all there is to a call: no hook, no save to wait for.
         self._methods = definition.methods
-        self._runs_no_hooks = not definition.runs_call_hooks
+        self._is_plain = not (definition.runs_call_hooks or runtime.storage.durable)
+        self._instance: Instance | None = None
 
     async def call(
         self,
@@ -92,17 +93,16 @@ class LocalTarget:
         bound, named = method.bind(*args, **kwargs)
         instance = self._instance
         if (
-            self._runs_no_hooks
+            instance is not None
             and method.may_run_inline
-            and instance is not None
             and instance.mailbox.holder is None
             and instance.phase is AWAKE
         ):
             # What `ask` does, without its coroutine: this is the path of most calls.
-            await trio.lowlevel.checkpoint_if_cancelled()
+            await checkpoint_if_cancelled()
             value = answer_inline(instance, method, bound, named)
-            if instance.runtime.checkpoint_is_due() or instance.holds_effects:
-                await after_inline(instance)
+            if instance.runtime.checkpoint_is_due():
+                await checkpoint()
             return value
         return await self._ask(method, bound, named, params)
 
@@ -159,8 +159,10 @@ class LocalTarget:
                 continue
 
     async def _awake(self) -> Instance:
-        self._instance = await self._runtime.directory.awake(self._definition, self._address)
-        return self._instance
+        instance = await self._runtime.directory.awake(self._definition, self._address)
+        if self._is_plain:
+            self._instance = instance
+        return instance
 
     async def _wait_awake(self) -> None:
         """Let a turn that connects take part in finding cycles while the actor starts, too."""

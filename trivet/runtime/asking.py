@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["after_inline", "answer_inline", "ask", "ask_connected", "run_inline"]
+__all__ = ["answer_inline", "ask", "ask_connected", "run_inline"]
 
 
 async def ask(
@@ -51,7 +51,7 @@ async def ask(
     except Error as error:
         value, failure = None, error
     if instance.runtime.checkpoint_is_due() or instance.holds_effects:
-        await after_inline(instance)
+        await _after_inline(instance)
     if failure is not None:
         raise failure
     return value
@@ -84,7 +84,7 @@ def answer_inline(
     raise error_of(failure)
 
 
-async def after_inline(instance: Instance) -> None:
+async def _after_inline(instance: Instance) -> None:
     """Let other tasks run, and the effects of an inline call become durable."""
     await trio.lowlevel.checkpoint()
     if not instance.gate.is_open:
