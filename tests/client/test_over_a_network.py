@@ -161,22 +161,25 @@ async def test_nothing_is_left_behind(autojump_clock: MockClock) -> None:
 
 async def test_a_server_that_restarts(autojump_clock: MockClock) -> None:
     network = MemoryNetwork()
-    async with trio.open_nursery() as clients:
-        async with client_of(network) as (client, _):
+    lengths: list[int] = []
+    answered = [trio.Event(), trio.Event()]
 
-            async def stay() -> None:
-                async with client.get_or_create(Room, "lobby").connect(Login("ann")) as conn:
-                    changes = conn.status_changes()
-                    lengths.append(await conn.call(Room.say, "one"))
-                    assert await anext(changes) == "disconnected"
-                    lengths.append(await conn.call(Room.say, "three"))
+    async def stay(client: Client) -> None:
+        async with client.get_or_create(Room, "lobby").connect(Login("ann")) as conn:
+            changes = conn.status_changes()
+            lengths.append(await conn.call(Room.say, "one"))
+            answered[0].set()
+            assert await anext(changes) == "disconnected"
+            lengths.append(await conn.call(Room.say, "three"))
+            answered[1].set()
 
-            lengths: list[int] = []
-            clients.start_soon(stay)
-            for _ in range(2):
-                await trio.sleep(5)
-                with trio.move_on_after(20):
-                    async with trio.open_nursery() as nursery:
-                        server = await nursery.start(partial(serve, Registry(Room), host=None))
-                        await nursery.start(network.serve, "server", server.serve_stream)
+    async with client_of(network) as (client, _), trio.open_nursery() as clients:
+        clients.start_soon(stay, client)
+        for event in answered:
+            await trio.sleep(5)
+            async with trio.open_nursery() as nursery:
+                server = await nursery.start(partial(serve, Registry(Room), host=None))
+                await nursery.start(network.serve, "server", server.serve_stream)
+                await event.wait()
+                nursery.cancel_scope.cancel()
     assert lengths == [3, 5]

@@ -179,6 +179,18 @@ async def test_a_server_that_breaks_the_protocol_is_left(
     assert "mishap" in caplog.text
 
 
+async def test_a_server_that_takes_nothing_is_left(autojump_clock: MockClock) -> None:
+    async with meeting() as (peer, _, conn, _):
+        changes = conn.status_changes()
+        peer.network.connections[-1].stop_reading(server=True)
+        for _ in range(3000):
+            async with conn.events(Room.said):
+                pass
+        assert await anext(changes) == "disconnected"
+        await peer.guest()
+        assert await anext(changes) == "connected"
+
+
 async def test_frames_that_are_none_end_the_session(autojump_clock: MockClock) -> None:
     async with meeting() as (peer, _, conn, _):
         changes = conn.status_changes()

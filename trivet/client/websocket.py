@@ -51,6 +51,9 @@ DIAL_TIME: Final = 15.0
 INIT_TIME: Final = 30.0
 """Seconds for Init: a server gives up an opening after half of that."""
 
+OUTBOX_SIZE: Final = 4096
+"""Messages that may wait to be sent. Calls are fewer, so it takes subscriptions to fill it."""
+
 READ_SIZE: Final = 64 * 1024
 QUEUE_SIZE: Final = 64
 
@@ -156,7 +159,8 @@ class WebSocketSession:
         self._socket = socket
         self._receiver = receiver
         self._machine = ClientConnection(CODECS["cbor"])
-        self._opening = trio.CancelScope()
+        self._reading = trio.CancelScope()
+        self._given_up = f"no Init within {INIT_TIME:g} s"
         self._outbox: deque[bytes] = deque()
         self._news = trio.Event()
         self._left = trio.Event()
@@ -189,11 +193,11 @@ class WebSocketSession:
         """Hand on what arrives until the end.
 
         Raises:
-            SessionLost: If Init does not come in time.
+            SessionLost: If Init does not come in time, or the server takes nothing.
             RemoteProtocolError: If the server breaks the protocol.
         """
-        self._opening.deadline = trio.current_time() + INIT_TIME
-        with self._opening:
+        self._reading.deadline = trio.current_time() + INIT_TIME
+        with self._reading:
             try:
                 while True:
                     self._take(await self._socket.get_message())
@@ -202,7 +206,7 @@ class WebSocketSession:
                 if self.is_leaving:
                     await self._left.wait()
                 return _ending(closed.reason)
-        raise SessionLost(f"no Init within {INIT_TIME:g} s")
+        raise SessionLost(self._given_up)
 
     async def write(self) -> None:
         """Send what is in the outbox, and in the end the goodbye."""
@@ -222,12 +226,16 @@ class WebSocketSession:
     def _put(self, payload: bytes) -> None:
         self._outbox.append(payload)
         self._news.set()
+        if len(self._outbox) > OUTBOX_SIZE:
+            self._machine.close()
+            self._given_up = "the server takes nothing"
+            self._reading.cancel()
 
     def _take(self, message: str | bytes) -> None:
         data = message.encode() if isinstance(message, str) else message
         match self._machine.receive(data):
             case Init():
-                self._opening.deadline = math.inf
+                self._reading.deadline = math.inf
                 self._receiver.opened(self)
             case ActionResponse(call_id, output):
                 self._receiver.replied(call_id, output)
