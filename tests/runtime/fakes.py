@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import attrs
 
+from trivet.lifecycle.actor import ActorState
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.turn import Turn
 
@@ -14,6 +15,7 @@ from trivet.runtime.turn import Turn
 class FakeInstance:
     label: str
     mailbox: Mailbox
+    phase: ActorState = ActorState.AWAKE
 
 
 def fake_instance(label: str = "Fake/a", limit: int = 2) -> Any:

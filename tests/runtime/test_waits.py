@@ -8,8 +8,9 @@ import pytest
 
 import trivet.declare.errors as errors
 from tests.runtime.fakes import fake_instance
+from trivet.lifecycle.actor import ActorState
 from trivet.runtime.turn import Turn
-from trivet.runtime.waits import waiting_for
+from trivet.runtime.waits import waiting_for, waiting_for_start
 
 
 def held(instances: Sequence[Any]) -> list[Turn]:
@@ -47,7 +48,7 @@ def test_a_wait_that_is_over_closes_no_circle() -> None:
     with waiting_for(of_a, b):
         pass
     with waiting_for(of_b, a):
-        assert of_b.waits_for == [a]
+        assert [wait.target for wait in of_b.waits_for or ()] == [a]
 
 
 def test_a_diamond_is_no_circle() -> None:
@@ -102,3 +103,25 @@ def test_two_tasks_of_one_turn_may_wait_for_the_same_actor() -> None:
         with pytest.raises(errors.CallCycleError):  # one of them still waits
             with waiting_for(of_b, a):
                 pass
+
+
+def test_an_answer_ends_a_wait_before_the_task_goes_on() -> None:
+    a, b = map(fake_instance, "AB")
+    of_a, of_b = held([a, b])
+    with waiting_for(of_a, b) as wait:
+        wait.is_over = True
+        with waiting_for(of_b, a):
+            pass
+
+
+def test_a_wait_for_a_start_is_over_when_the_actor_is_awake() -> None:
+    a, b = map(fake_instance, "AB")
+    of_a, of_b = held([a, b])
+    b.phase = ActorState.STARTING
+    with waiting_for_start(of_a, b):
+        with pytest.raises(errors.CallCycleError):
+            with waiting_for(of_b, a):
+                pass
+        b.phase = ActorState.AWAKE
+        with waiting_for(of_b, a):
+            pass

@@ -110,7 +110,7 @@ def run_inline(call: Submission) -> None:
 
 async def _queue(call: Ask) -> Any:
     turn = current_turn()
-    with waiting_for(turn, call.instance):
+    with waiting_for(turn, call.instance) as call.noted:
         call.deadline = trio.current_effective_deadline()
         call.instance.queue(call)
         return await call.wait()
@@ -170,8 +170,7 @@ async def _preflight(conn: Connection, params: Any) -> None:
 
     conn.instance.nursery.start_soon(run, context=conn.instance.context.copy())
     try:
-        with waiting_for(current_turn(), conn.instance):
-            await done.wait()
+        await done.wait()
     except BaseException:
         scope.cancel()
         raise

@@ -17,6 +17,7 @@ from trivet.runtime.turn import Turn, current_turn
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
+    from trivet.runtime.waits import Wait
 
 __all__ = ["Ask", "Call", "InlineTurn", "InstanceMoved", "Submission", "current_deadline"]
 
@@ -121,9 +122,14 @@ class InlineTurn(Turn):
 
 
 class Ask(Call):
-    """A call that a task of this process waits for."""
+    """A call that a task of this process waits for.
+
+    Attributes:
+        noted: What the turn that waits for it has noted.
+    """
 
     _waiter: trio.lowlevel.Task | None = None
+    noted: Wait | None = None
 
     async def wait(self) -> Any:
         """Wait for the result in the current task.
@@ -139,6 +145,7 @@ class Ask(Call):
 
         def abort(_: Any) -> trio.lowlevel.Abort:
             self._waiter = None
+            self._wait_over()
             self.instance.mailbox.withdraw(self)
             return trio.lowlevel.Abort.SUCCEEDED
 
@@ -170,7 +177,12 @@ class Ask(Call):
                 lambda: self._deliver(result), lambda error: self._deliver(outcome.Error(error))
             )
 
+    def _wait_over(self) -> None:
+        if self.noted is not None:
+            self.noted.is_over = True
+
     def _deliver(self, result: outcome.Outcome[Any]) -> None:
+        self._wait_over()
         waiter, self._waiter = self._waiter, None
         if waiter is None:
             self.instance.runtime.observer.count("reply_dropped")

@@ -17,15 +17,13 @@ from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.instance import Instance
 from trivet.runtime.life import duplicate_key, not_found, start
 from trivet.runtime.turn import current_turn
-from trivet.runtime.waits import waiting_for
+from trivet.runtime.waits import WAITING, waiting_for_start
 
 if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Directory"]
-
-WAITING = frozenset({ActorState.NEW, ActorState.STARTING, ActorState.STOPPING})
 
 
 class Directory:
@@ -68,7 +66,7 @@ class Directory:
             if instance.phase is ActorState.AWAKE:
                 return instance
             if instance.phase in WAITING:
-                with waiting_for(current_turn(), instance):
+                with waiting_for_start(current_turn(), instance):
                     await instance.changes()
             if instance.failure is not None and not _was_for_another(instance, address):
                 raise error_of(instance.failure)
@@ -82,10 +80,10 @@ class Directory:
         while (instance := self._find(definition, address)) is not None:
             if instance.phase not in {ActorState.NEW, ActorState.STARTING}:
                 raise duplicate_key(address.key, instance.actor_id)
-            with waiting_for(current_turn(), instance):
+            with waiting_for_start(current_turn(), instance):
                 await instance.changes()
         instance = await self._begin(definition, address)
-        with waiting_for(current_turn(), instance):
+        with waiting_for_start(current_turn(), instance):
             while instance.phase in {ActorState.NEW, ActorState.STARTING}:
                 await instance.changes()
         if instance.failure is not None:

@@ -21,6 +21,7 @@ import trio
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
+    from trivet.runtime.waits import Wait
 
 __all__ = ["Turn", "current_turn", "running_turn", "turn_of"]
 
@@ -53,7 +54,7 @@ class Turn:
         conn: The connection whose call it is, if any.
         hook_of: The connection whose hook it runs, if any.
         active: Whether it holds the actor now.
-        waits_for: The instances that tasks of this turn wait for.
+        waits_for: What tasks of this turn wait for.
         lender: The turn it borrows from, if any.
     """
 
@@ -67,7 +68,7 @@ class Turn:
     conn: Connection | None = None
     hook_of: Connection | None = None
     active = False
-    waits_for: list[Instance] | None = None
+    waits_for: list[Wait] | None = None
     lender: Turn | None = None
     borrower: Turn | None = None
     borrowers: deque[Turn] | None = None

@@ -3,6 +3,9 @@
 Only turns wait for actors: tasks outside a turn hold nothing, so they close no circle. An actor
 waits for another while a task of the turn that holds it awaits a call; the circle is looked for at
 the moment a call has to queue, walking from the called actor along those waits.
+
+A wait is over when the answer is there, not when the task that waits gets to run: until then the
+one that has answered may call back.
 """
 
 from __future__ import annotations
@@ -12,17 +15,52 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import CallCycleError
+from trivet.lifecycle.actor import ActorState
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
     from trivet.runtime.turn import Turn
 
-__all__ = ["waiting_for"]
+__all__ = ["WAITING", "Wait", "waiting_for", "waiting_for_start"]
+
+WAITING = frozenset({ActorState.NEW, ActorState.STARTING, ActorState.STOPPING})
+"""Where an actor stands that one has to wait for."""
+
+
+class Wait:
+    """One wait of a turn for an actor.
+
+    Attributes:
+        target: The actor.
+        is_over: Whether the answer is there.
+    """
+
+    __slots__ = ("is_over", "target")
+
+    def __init__(self, target: Instance) -> None:
+        self.target = target
+        self.is_over = False
+
+    @property
+    def holds(self) -> bool:
+        """Whether the turn cannot go on yet."""
+        return not self.is_over
+
+
+class StartWait(Wait):
+    """A wait of a turn for an actor to be awake."""
+
+    __slots__ = ()
+
+    @property
+    def holds(self) -> bool:
+        """Whether the turn cannot go on yet."""
+        return not self.is_over and self.target.phase in WAITING
 
 
 @contextmanager
-def waiting_for(turn: Turn | None, target: Instance) -> Generator[None]:
-    """Note that a turn waits for an actor while the body runs.
+def waiting_for(turn: Turn | None, target: Instance) -> Generator[Wait]:
+    """Note that a turn waits for an actor's answer while the body runs.
 
     Args:
         turn: The caller's active turn, or ``None`` outside of one.
@@ -31,10 +69,31 @@ def waiting_for(turn: Turn | None, target: Instance) -> Generator[None]:
     Raises:
         CallCycleError: If that actor waits for the turn's own, naming the path.
     """
+    with _noted(turn, Wait(target)) as wait:
+        yield wait
+
+
+@contextmanager
+def waiting_for_start(turn: Turn | None, target: Instance) -> Generator[Wait]:
+    """Note that a turn waits until an actor is awake, or has stopped.
+
+    Args:
+        turn: The active turn that needs it, or ``None`` outside of one.
+        target: The actor that starts or stops.
+
+    Raises:
+        CallCycleError: If that actor waits for the turn's own, naming the path.
+    """
+    with _noted(turn, StartWait(target)) as wait:
+        yield wait
+
+
+@contextmanager
+def _noted(turn: Turn | None, wait: Wait) -> Generator[Wait]:
     if turn is None:
-        yield
+        yield wait
         return
-    path = _path(target, turn.instance)
+    path = _path(wait.target, turn.instance)
     if path is not None:
         names = [turn.instance.label, *path]
         raise CallCycleError(
@@ -42,11 +101,11 @@ def waiting_for(turn: Turn | None, target: Instance) -> Generator[None]:
         )
     if turn.waits_for is None:
         turn.waits_for = []
-    turn.waits_for.append(target)
+    turn.waits_for.append(wait)
     try:
-        yield
+        yield wait
     finally:
-        turn.waits_for.remove(target)
+        turn.waits_for.remove(wait)
 
 
 def _path(start: Instance, goal: Instance) -> list[str] | None:
@@ -68,7 +127,7 @@ def _waits_of(instance: Instance) -> list[Instance]:
     waits: list[Instance] = []
     turn = instance.mailbox.holder
     while turn is not None:
-        waits += turn.waits_for or ()
+        waits += [wait.target for wait in turn.waits_for or () if wait.holds]
         turn = turn.borrower
     return waits
 
