@@ -24,12 +24,12 @@ from trivet.declare.request import Request
 from trivet.link.ending import ClosedBy, Ending
 from trivet.link.transport import Transport
 from trivet.protocol.close import CloseCode, CloseReason
-from trivet.protocol.codec import Codec
 from trivet.protocol.errors import DecodingError, RemoteProtocolError
 from trivet.protocol.faults import fault_of
 from trivet.protocol.gateway import GatewayTarget, parse_gateway
 from trivet.protocol.handshake import SocketOffer, socket_target
 from trivet.protocol.messages import UNDEFINED
+from trivet.protocol.server import ServerConnection
 from trivet.runtime.inbox import Inbox
 from trivet.server.answers import RequestError, not_built
 from trivet.server.encoder import encoder_of
@@ -135,7 +135,8 @@ async def open_session(service: Service, transport: Transport, upgrade: Upgrade)
     inbox = service.runtime.attach(
         link, definition, visit.address, params=visit.params, request=visit.request
     )
-    return Session(service, link, _receiver(link, encoder.codec, inbox), inbox)
+    machine = ServerConnection(encoder.codec, max_incoming=limits.message_in)
+    return Session(service, link, _receiver(link, machine, inbox), inbox)
 
 
 async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
@@ -186,9 +187,9 @@ def _ignore(message: str | bytes) -> None:
     """Take no message: the link is closing."""
 
 
-def _receiver(link: ClientLink, codec: Codec, inbox: Inbox) -> Receive:
+def _receiver(link: ClientLink, machine: ServerConnection, inbox: Inbox) -> Receive:
     """Return what takes a client's messages: a plain function, called for each of them."""
-    decode, hand_over = codec.decode_to_server, inbox.receive
+    decode, hand_over = machine.receive, inbox.receive
 
     def receive_binary(message: str | bytes) -> None:
         try:
@@ -198,7 +199,8 @@ def _receiver(link: ClientLink, codec: Codec, inbox: Inbox) -> Receive:
         except RemoteProtocolError as error:
             _reject(link, error)
             return
-        hand_over(decoded, len(message))
+        if decoded is not None:
+            hand_over(decoded, len(message))
 
     def receive_text(message: str | bytes) -> None:
         try:
@@ -209,9 +211,10 @@ def _receiver(link: ClientLink, codec: Codec, inbox: Inbox) -> Receive:
         except RemoteProtocolError as error:
             _reject(link, error)
             return
-        hand_over(decoded, len(data))
+        if decoded is not None:
+            hand_over(decoded, len(data))
 
-    return receive_binary if codec.binary else receive_text
+    return receive_binary if machine.codec.binary else receive_text
 
 
 def _reject(link: ClientLink, error: RemoteProtocolError) -> None:
