@@ -12,7 +12,9 @@ from tests.runtime.links import PlayedLink
 from tests.runtime.rooms import LOG, SCRIPT, Room, entered, knock, standing, texts
 from tests.runtime.runtimes import awake, opened, put_away, recorder_of, wake
 from tests.runtime.stores import HeldStorage
+from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
+from trivet.declare.request import current_request
 
 
 @pytest.fixture(autouse=True)
@@ -214,6 +216,35 @@ async def test_a_client_that_never_got_init_is_let_in_anew_after_a_failed_save()
         await link.gets("init")
         assert LOG[3:] == ["on_disconnect crash", "on_wake", "before", "on_connect"]
         assert await texts(runtime) == []
+
+
+async def test_whoever_is_let_in_anew_shows_the_same_params() -> None:
+    class Door(Actor[list[str], str, str], call_hooks=False):
+        async def create_conn_state(self, params: str) -> str:
+            SEEN.append((params, current_request().path))
+            self.state.append("looked")
+            return params
+
+        async def on_wake(self) -> None:
+            self.state.append("woken")
+
+    storage = HeldStorage()
+    async with opened(Door, storage=storage) as runtime:
+        link = PlayedLink(runtime)
+        link.connect(Door, "a", params="token")
+        await wait_all_tasks_blocked()
+        assert link.frames == []
+        storage.saves[-1].fail()
+        await wait_all_tasks_blocked()
+        storage.saves[-1].succeed()
+        await link.gets("init")
+        assert SEEN == [("token", "/")] * 2
+        assert link.inbox is not None
+        assert link.inbox.params is None  # and is not kept any longer
+        storage.holding = False
+
+
+SEEN: list[tuple[str, str]] = []
 
 
 async def test_a_link_that_was_to_be_closed_behind_a_save_is_closed_if_that_fails() -> None:

@@ -237,6 +237,7 @@ class Connection(Conn[Any]):
     def _greet(self, frame: Frame) -> None:
         assert self.inbox is not None
         self.greeted = True
+        self.inbox.decided()
         self.inbox.link.push(frame)
 
     async def opening_done(self) -> bool:

@@ -121,6 +121,10 @@ class Inbox:
 
     # The connection's side
 
+    def decided(self) -> None:
+        """Take note that the client has been let in, or refused: tokens do not linger."""
+        self.params, self.request = None, NO_REQUEST
+
     def pump(self) -> None:
         """Handle what waits, as far as the connection takes it."""
         if self._pumping:
@@ -203,7 +207,8 @@ class Inbox:
         )
 
     async def _open(self) -> None:
-        with trio.move_on_after(self._limits.opening_time) as self._opening:
+        with trio.move_on_after(self._limits.opening_time) as opening:
+            self._opening = opening
             while not self.closed.is_set():
                 if self._runtime.closing:
                     self.link.close(GOING_AWAY, "")
@@ -217,10 +222,12 @@ class Inbox:
                 if await self.connection.opening_done():
                     break
                 self.connection = None
-        opening, self._opening = self._opening, None
+        if self._opening is opening:
+            self._opening = None
         if opening.cancelled_caught and not self.closed.is_set():
             self._give_up()
-        self.params, self.request = None, NO_REQUEST  # tokens do not linger
+        if self.connection is None or not self.connection.is_standing:
+            self.decided()
 
     def _refuse(self, error: Exception) -> None:
         fault = fault_of(error, where=f"opening a connection to {self._definition.name}")
