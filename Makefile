@@ -29,10 +29,12 @@ help:
 		/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 ##@ Try it
-demo: $(INSTALLED) ## two clients in a chat room, in one process
+demo: $(INSTALLED) ## a chat room between processes: talk, a kick, a lost network
 	$(BIN)/python -m examples.demo
 
 serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
+	@echo "Chat with it from another terminal (ann-token, bob-token, eve-token):"
+	@echo "  $(BIN)/python -m examples.chat_client http://127.0.0.1:6420 ann-token"
 	$(BIN)/trivet serve examples.chat_room:registry
 
 ##@ Change it
