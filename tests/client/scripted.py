@@ -112,7 +112,7 @@ class ScriptedDialer:
         finally:
             self.running -= 1
 
-    def waiting(self) -> AbstractContextManager[None]:
+    def waiting(self) -> AbstractContextManager[object]:
         return nullcontext()
 
     async def dialled(self, number: int) -> Attempt:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -62,9 +63,15 @@ WHERE: list[Callable[[Scene], Awaitable[None]]] = [
 HOOKS = {from_anothers_on_disconnect, from_anothers_on_connect}
 
 
-@pytest.mark.parametrize("leaves", LEAVING)
-@pytest.mark.parametrize("manner", CLOSING)
-@pytest.mark.parametrize("where", WHERE)
+@pytest.mark.parametrize(
+    ("where", "manner", "leaves"),
+    [
+        (where, manner, leaves)
+        for where, manner, leaves in itertools.product(WHERE, CLOSING, LEAVING)
+        # A hook that waits as long as it may itself is cut before the end.
+        if where not in HOOKS or CLOSING[manner] + LEAVING[leaves] < 5
+    ],
+)
 async def test_on_return_everything_is_over(
     where: Callable[[Scene], Awaitable[None]],
     manner: Manner,
@@ -72,8 +79,6 @@ async def test_on_return_everything_is_over(
     autojump_clock: MockClock,
 ) -> None:
     takes = CLOSING[manner] + LEAVING[leaves]
-    if where in HOOKS and takes >= 5:
-        pytest.skip("the hook that waits is cut before")
     async with scene(manner, leaves) as it:
         await where(it)
         await trio.sleep(20)

@@ -67,7 +67,7 @@ class LocalDialer:
         finally:
             link.end(Ending(CloseCode.NORMAL), "client")
 
-    def waiting(self) -> AbstractContextManager[None]:
+    def waiting(self) -> AbstractContextManager[object]:
         """Return what stands around a turn that waits for the actor."""
         instance = self._runtime.directory.awake_now(self.values.definition, self._address)
         return nullcontext() if instance is None else waiting_for(current_turn(), instance)

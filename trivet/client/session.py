@@ -143,7 +143,7 @@ class Dialer(Protocol):
         """
         ...
 
-    def waiting(self) -> AbstractContextManager[None]:
+    def waiting(self) -> AbstractContextManager[object]:
         """Return what stands around a turn that waits for the actor.
 
         Raises:

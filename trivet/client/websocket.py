@@ -107,7 +107,7 @@ class WebSocketDialer:
             raise _judged(failure)
         return ending
 
-    def waiting(self) -> AbstractContextManager[None]:
+    def waiting(self) -> AbstractContextManager[object]:
         """Return nothing: only within a process it is known who waits for whom."""
         return nullcontext()
 
