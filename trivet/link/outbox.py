@@ -79,9 +79,16 @@ class Outbox:
 
     def flush(self, send_now: Callable[[bytes], int]) -> bool:
         """Write as much as the socket takes now; whether that was everything."""
+        entries = self._entries
         while self.size:
-            data = self._next_bytes()
+            # Mostly it is one reply, to one message.
+            alone = len(entries) == 1 and not self._started
+            data = entries[0][0] if alone else self._next_bytes()
             taken = send_now(data)
+            if alone and taken == self.size:
+                entries.clear()
+                self.size = 0
+                return True
             self._forget(taken)
             if taken < len(data):
                 return False
@@ -106,8 +113,6 @@ class Outbox:
         self.size = 0
 
     def _next_bytes(self) -> bytes:
-        if not self._started and len(self._entries) == 1:
-            return self._entries[0][0]
         parts = [self._started] if self._started else []
         size = len(self._started)
         for frame, _, _ in self._entries:

@@ -63,7 +63,7 @@ class WebSocketLink(Generic[EncoderT]):
 
     __slots__ = (
         "_budget",
-        "_closed_event",
+        "_closed_event", "_clock",
         "_corked",
         "_deadlines",
         "_limits",
@@ -93,7 +93,8 @@ class WebSocketLink(Generic[EncoderT]):
         self.encoder = encoder
         self.ending: Ending | None = None
         self.closed = False
-        self.heard_at = trio.current_time()
+        self._clock = trio.lowlevel.current_clock()
+        self.heard_at = self._clock.current_time()
         self._transport = transport
         self._limits = limits
         self._reader = MessageReader(limits)
@@ -130,7 +131,7 @@ class WebSocketLink(Generic[EncoderT]):
         if self.ending is not None:
             return False
         if self._corked or self._outbox.size:
-            return self._queue(frame, event, overflow)
+            return self._outbox.offer(frame, event, overflow) or self._force(frame, event, overflow)
         try:
             taken = self._transport.send_now(frame)
         except trio.BrokenResourceError:
@@ -242,7 +243,7 @@ class WebSocketLink(Generic[EncoderT]):
                     self._begin_ending(Ending(1006, "", "network"), None)
                     return
                 self._reader.feed(data)
-            self.heard_at = trio.current_time()
+            self.heard_at = self._clock.current_time()
             self._handle(receive)
 
     async def _write(self) -> None:
@@ -251,7 +252,7 @@ class WebSocketLink(Generic[EncoderT]):
             while self._outbox.size or (self._reading and not self._transport.immediate):
                 if self._outbox.size:
                     if await self._transport.write(self._outbox):
-                        self.heard_at = trio.current_time()
+                        self.heard_at = self._clock.current_time()
                 else:
                     self._more = trio.Event()
                     await self._more.wait()
@@ -281,37 +282,35 @@ class WebSocketLink(Generic[EncoderT]):
 
     def _handle(self, receive: Receive) -> None:
         """Handle a slice of what was read; what it makes the application say leaves as one."""
-        before = self._reader.frames
+        reader, count = self._reader, 0
+        before = reader.frames
         self._corked = True
         try:
-            self._handle_slice(receive)
+            while reader.unread and self._reading and count < SLICE_MESSAGES:
+                message = reader.next_message()
+                if isinstance(message, (str, bytes)):
+                    if self.ending is None:
+                        receive(message)
+                elif isinstance(message, Pong):
+                    self.push(message.frame)
+                elif isinstance(message, PeerClose):
+                    self._stop_reading()
+                    ending = Ending(message.code, message.reason, "client")
+                    self._begin_ending(ending, message.echo)
+                count += 1
+                if count % 16 == 0 and self._clock.current_time() > self.heard_at + SLICE_SECONDS:
+                    break
         except Violation as violation:
             self._violate(violation.code, violation.reason)
         finally:
             self._corked = False
-        frames = self._reader.frames - before
+        frames = reader.frames - before
         if self._reading and not self._budget.spend(frames, self.heard_at):
             self._violate(1008, "connection.flooding")
-        if self._reader.unfinished != self._unfinished:
+        if reader.unfinished != self._unfinished:
             self._watch_assembly()
-        self._flush()
-
-    def _handle_slice(self, receive: Receive) -> None:
-        reader, count = self._reader, 0
-        while reader.unread and self._reading and count < SLICE_MESSAGES:
-            message = reader.next_message()
-            if isinstance(message, (str, bytes)):
-                if self.ending is None:
-                    receive(message)
-            elif isinstance(message, Pong):
-                self.push(message.frame)
-            elif isinstance(message, PeerClose):
-                self._stop_reading()
-                ending = Ending(message.code, message.reason, "client")
-                self._begin_ending(ending, message.echo)
-            count += 1
-            if count % 16 == 0 and trio.current_time() > self.heard_at + SLICE_SECONDS:
-                return
+        if self._outbox.size and (self._writing or not self._flush_now()):
+            self._see_to_writing()
 
     def _violate(self, code: int, reason: str) -> None:
         self._violated = True
@@ -325,17 +324,16 @@ class WebSocketLink(Generic[EncoderT]):
 
     # -- outgoing -----------------------------------------------------------------------------
 
-    def _queue(self, frame: bytes, event: str | None, overflow: Overflow) -> bool:
-        if not self._outbox.offer(frame, event, overflow):
-            self._flush_now()  # by now the socket may take some
-            if self.ending is not None:
-                return False
-            if not self._outbox.force(frame, event, overflow):
-                self._outbox.drop_unstarted()
-                ending = Ending(1013, "slow_consumer", "slow_consumer")
-                self._begin_ending(ending, close_frame(ending.code, ending.reason))
-                return False
-        self._flush()
+    def _force(self, frame: bytes, event: str | None, overflow: Overflow) -> bool:
+        """Queue a frame that does not fit, or give the client up."""
+        self._flush_now()  # by now the socket may take some
+        if self.ending is not None:
+            return False
+        if not self._outbox.force(frame, event, overflow):
+            self._outbox.drop_unstarted()
+            ending = Ending(1013, "slow_consumer", "slow_consumer")
+            self._begin_ending(ending, close_frame(ending.code, ending.reason))
+            return False
         return True
 
     def _flush(self) -> None:
@@ -361,7 +359,7 @@ class WebSocketLink(Generic[EncoderT]):
         if self.ending is not None:
             return
         self.ending = ending
-        self._deadlines.close_at(trio.current_time() + self._limits.close_timeout)
+        self._deadlines.close_at(self._clock.current_time() + self._limits.close_timeout)
         if last_frame is not None:
             self._outbox.put(last_frame)
         self._flush()
@@ -381,7 +379,7 @@ class WebSocketLink(Generic[EncoderT]):
             self._more.set()
 
     def _enforce_deadlines(self) -> None:
-        now = trio.current_time()
+        now = self._clock.current_time()
         if now >= self._deadlines.close_by:
             self._abandon("server")
         elif now >= self._deadlines.assemble_by:
