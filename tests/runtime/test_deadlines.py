@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 import attrs
 import trio
 import trio.lowlevel
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from trivet.runtime.deadlines import Deadlines
 
@@ -79,7 +79,7 @@ async def test_what_was_due_long_ago_is_looked_at_at_once(autojump_clock: MockCl
         deadlines.arm(owner, 1)
         await trio.lowlevel.checkpoint()
         await trio.testing.wait_all_tasks_blocked()
-        assert owner.looks == [5]
+        assert owner.looks == [1]
 
 
 async def test_an_owner_that_is_armed_again_and_again_is_looked_at_once(
@@ -91,3 +91,38 @@ async def test_an_owner_that_is_armed_again_and_again_is_looked_at_once(
             deadlines.arm(owner, when)
         await trio.sleep(20)
         assert owner.looks == [3]
+
+
+async def test_who_has_the_same_deadline_is_cancelled_before_the_look(
+    mock_clock: MockClock,
+) -> None:
+    log: list[str] = []
+
+    class Late(Owner):
+        def deadline_passed(self, now: float) -> float:
+            log.append("looked")
+            return math.inf
+
+    async def caller() -> None:
+        def abort(_: object) -> trio.lowlevel.Abort:
+            log.append("cancelled")
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        with trio.CancelScope(deadline=5):  # noqa: ASYNC125  # the mock clock begins at zero
+            await trio.lowlevel.wait_task_rescheduled(abort)
+
+    async def busy(begin: trio.Event) -> None:
+        await begin.wait()
+        mock_clock.jump(10)
+
+    begin = trio.Event()
+    async with watched() as deadlines, trio.open_nursery() as nursery:
+        nursery.start_soon(caller)
+        for _ in range(20):  # so that one of them runs before the watching task
+            nursery.start_soon(busy, begin)
+        deadlines.arm(Late(), 5)
+        await wait_all_tasks_blocked()
+        begin.set()
+        deadlines.arm(Owner(), 1)
+        await wait_all_tasks_blocked()
+    assert log == ["cancelled", "looked"]

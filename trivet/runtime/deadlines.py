@@ -47,10 +47,13 @@ class Deadlines:
         """Call whoever is due, until cancelled."""
         while True:
             when = self._heap[0][0] if self._heap else math.inf
-            with trio.move_on_at(when):
+            with trio.move_on_at(when) as scope:
                 await self._changed.wait()
             self._changed = trio.Event()
-            self._run_due(trio.current_time())
+            # As of the moment when Trio cancelled whoever has the same deadline, and not of now:
+            # a caller must not hear that its call was dropped before its own scope is cancelled.
+            if scope.cancelled_caught:
+                self._run_due(when)
 
     def _run_due(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:
