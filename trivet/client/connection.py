@@ -219,7 +219,7 @@ class LiveConnection:
             Error: If the connection was refused.
             CallCycleError: If the actor waits for the turn that opens it.
         """
-        waiting: AbstractContextManager[None] = nullcontext()
+        waiting: AbstractContextManager[object] = nullcontext()
         if current_turn() is not None:
             waiting = self._dialer.waiting()
         with waiting:
