@@ -19,6 +19,11 @@ from trivet.declare.actor import Actor
 SECRET = "the password is swordfish"
 
 
+def _anything(value: object) -> Any:
+    """Hide a value's type from the type checkers, as careless code does."""
+    return value
+
+
 class Custom(errors.UserError):
     group, code = "game", "over"
 
@@ -36,6 +41,8 @@ FAILURES: dict[str, Callable[[], BaseException]] = {
     ),
     "stop": lambda: StopAsyncIteration(SECRET),
     "runtime": lambda: errors.NotInTurnError(),
+    "no text": lambda: errors.UserError(_anything(ValueError(SECRET))),
+    "no code": lambda: errors.UserError(SECRET, code=_anything(5)),
 }
 SEEN = {
     "user": ("user", "no"),
@@ -46,10 +53,18 @@ SEEN = {
     "mixed group": ("rivetkit", "internal_error"),
     "stop": ("rivetkit", "internal_error"),
     "runtime": ("actor", "not_in_turn"),
+    "no text": ("rivetkit", "internal_error"),
+    "no code": ("rivetkit", "internal_error"),
 }
 
 
 class Clumsy(Actor[list[str]]):
+    metadata: object = None
+
+    @action
+    def explain(self) -> None:
+        raise errors.UserError("because", code="why", metadata=self.metadata)
+
     @action
     def fail(self, how: str) -> None:
         self.state.append(how)
@@ -124,6 +139,30 @@ async def test_metadata_and_class_arrive() -> None:
         error = await failure_of(runtime, Clumsy.fail, "user")
         assert isinstance(error, errors.UserError)
         assert (error.message, error.metadata) == ("told you", {"a": 1})
+
+
+@pytest.mark.parametrize(
+    ("given", "seen"),
+    [
+        ({"tags": (1, 2)}, {"tags": [1, 2]}),
+        ({"when": {3}}, {"when": {3}}),
+        ({1: 2}, None),
+        (object(), None),
+    ],
+)
+async def test_metadata_is_what_the_network_would_make_of_it(given: Any, seen: Any) -> None:
+    async with opened(Clumsy) as runtime:
+        Clumsy.metadata = given
+        error = await failure_of(runtime, Clumsy.explain)
+        assert (error.code, error.metadata) == ("why", seen)
+
+
+async def test_metadata_is_the_callers_own() -> None:
+    async with opened(Clumsy) as runtime:
+        Clumsy.metadata = given = {"tags": [1]}
+        error = await failure_of(runtime, Clumsy.explain)
+        given["tags"].append(2)
+        assert error.metadata == {"tags": [1]}
 
 
 @pytest.mark.parametrize("action", [Clumsy.fail, Clumsy.fail_later])

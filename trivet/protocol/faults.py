@@ -1,7 +1,7 @@
 """Faults: errors as they leave the process. The one place where they are masked.
 
-An error that trivet or an application raised on purpose (``trivet.Error``) passes as it is. Every
-other exception becomes ``rivetkit.internal_error`` with a generic text and a random id; its
+An error that trivet or an application raised on purpose (``trivet.Error``) passes, with texts and
+metadata as any client would get them. Every other exception becomes ``rivetkit.internal_error`` with a generic text and a random id; its
 traceback goes to the log under the same id, so that none of its text leaves the process.
 """
 
@@ -29,6 +29,8 @@ from trivet.declare.errors import (
     ValidationError,
     WouldDeadlockError,
 )
+from trivet.protocol import cbor
+from trivet.protocol.errors import DecodingError, EncodingError
 
 __all__ = ["Fault", "error_of", "fault_of", "http_status"]
 
@@ -69,7 +71,8 @@ def fault_of(error: BaseException, *, where: str) -> Fault:
     """
     known = _known(error)
     if known is not None:
-        return Fault(known.group, known.code, known.message, known.metadata)
+        metadata = _as_sent(known.metadata, where)
+        return Fault(known.group, known.code, known.message, metadata)
     error_id = secrets.token_hex(8)
     logger.error("%s failed (error %s)", where, error_id, exc_info=error)
     return Fault("rivetkit", "internal_error", INTERNAL_TEXT, {"error_id": error_id})
@@ -79,8 +82,24 @@ def _known(error: BaseException) -> Error | None:
     leaves = [leaf for leaf in _leaves(error) if isinstance(leaf, Exception)]
     first = leaves[0] if leaves else None
     if isinstance(first, Error) and all(isinstance(leaf, Error) for leaf in leaves):
-        return first
+        return first if _are_texts(first.group, first.code, first.message) else None
     return None
+
+
+def _are_texts(*values: object) -> bool:
+    """Whether an error says what its types promise; else it cannot be sent and is a mistake."""
+    return all(isinstance(value, str) for value in values)
+
+
+def _as_sent(metadata: object, where: str) -> object:
+    """Return metadata as it arrives: the receiver's own, ``None`` if it cannot be sent."""
+    if metadata is None:
+        return None
+    try:
+        return cbor.decode(cbor.encode(metadata, cbor.NATIVE), cbor.NATIVE, counted=False)
+    except (EncodingError, DecodingError) as problem:
+        logger.warning("%s: an error goes without its metadata: %s", where, problem)
+        return None
 
 
 def _leaves(error: BaseException) -> Iterator[BaseException]:
