@@ -42,8 +42,8 @@ ENCODER = TupleEncoder()
 
 
 Manner = Literal["polite", "prompt", "silent", "vanished"]
-"""How a link closes when it is asked to: soon; within the call, as links in the process do; not at
-all until it is aborted; by a network error two seconds later."""
+"""How a link closes when it is asked to: soon; within the call, as links in the process do; by its
+own deadline after six seconds, for its client never answers; by a network error after two."""
 
 FLOODED = 1008
 
@@ -100,7 +100,7 @@ class PlayedLink:
                 case "vanished":
                     self.runtime.nursery.start_soon(self._close_after, 2.0)
                 case _:
-                    pass
+                    self.runtime.nursery.start_soon(self._close_after, 6.0)
 
     def abort(self) -> None:
         if not self.gone:

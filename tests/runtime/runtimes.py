@@ -32,11 +32,13 @@ class Recorder:
     Attributes:
         counts: How often each thing was dropped or refused.
         connections: The steps of each connection.
+        owners: The label of each connection's actor.
         instances: The steps of each instance, of one actor one after the other.
     """
 
     counts: Counter[str] = attrs.Factory(Counter[str])
     connections: dict[str, list[ConnectionEvent]] = attrs.Factory(dict[str, list[ConnectionEvent]])
+    owners: dict[str, str] = attrs.Factory(dict[str, str])
     instances: dict[str, list[list[ActorEvent]]] = attrs.Factory(dict[str, list[list[ActorEvent]]])
 
     def count(self, what: str) -> None:
@@ -50,6 +52,7 @@ class Recorder:
 
     def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
         self.connections.setdefault(conn_id, []).append(event)
+        assert self.owners.setdefault(conn_id, actor) == actor
 
     def steps(self, event: ConnectionEvent) -> int:
         """How often a step was taken by any connection."""

@@ -59,6 +59,21 @@ async def test_a_parked_link_that_is_lost_without_a_hook_is_forgotten() -> None:
         assert recorder_of(runtime).steps(ConnectionEvent.LEFT) == 1
 
 
+@pytest.mark.parametrize("awake_again", [False, True])
+async def test_whoever_holds_a_parked_connection_can_still_end_it(awake_again: bool) -> None:
+    async with opened(Room) as runtime:
+        link = await entered(runtime)
+        conn = next(iter((await wake(runtime, Room)).conns.values()))
+        await put_away(runtime, Room)
+        if awake_again:
+            await wake(runtime, Room)
+        await conn.disconnect("out", reconnect=False)
+        assert link.closing == (4001, "out")
+        assert link.gone
+        await wait_all_tasks_blocked()
+        assert LOG.count("on_disconnect kick") == 1
+
+
 @pytest.mark.parametrize("seconds", [0, 1, 3])
 async def test_a_link_that_is_lost_while_its_actor_wakes_gets_its_hook_once(
     seconds: int, autojump_clock: MockClock

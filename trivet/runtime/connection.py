@@ -42,6 +42,7 @@ REFUSED = 1011
 
 NO_REQUEST = Request()
 UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
+OPENING = UNSEEN | {ConnectionState.CONNECTING}
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
 
 
@@ -328,7 +329,7 @@ class Connection(Conn[Any]):
 
     def abandon(self) -> None:
         """End a connection whose opening the stopping instance cuts; its link stays."""
-        if self.opened.is_set() or self.phase is ConnectionState.OPEN:
+        if self.phase not in OPENING:
             return
         self.abandoned = True
         self.cancel_opening()

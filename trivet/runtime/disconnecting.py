@@ -8,6 +8,7 @@ Rules this file keeps:
    cancelled or not: that is at most the hook's own deadline.
 3. If another turn still holds the actor when the time is over, the hook stays in the queue.
 4. A hook of the connection itself would wait for its own end: it is refused.
+5. Whoever still holds a connection that its instance has parked reaches the client all the same.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from trivet.runtime.turn import Turn, current_turn
 
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
+    from trivet.runtime.inbox import Inbox
 
 __all__ = ["disconnect"]
 
@@ -33,7 +35,7 @@ PATIENCE = 0.1
 """How much longer than promised to wait for a hook that is just about to be cut: it may have begun
 a moment after its link had closed."""
 
-ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.PARKED})
+ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED})
 
 
 async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
@@ -50,15 +52,33 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
     await trio.lowlevel.checkpoint_if_cancelled()
     if conn.phase in ENDED:
         return
+    if conn.phase is ConnectionState.PARKED:
+        await _disconnect_parked(conn, reason, reconnect)
+        return
     turn = current_turn()
     if turn is not None and any(link.hook_of is conn for link in turn.chain()):
         raise WouldDeadlockError
     if conn.is_standing:
-        conn.close("kick", KICKED if reconnect else STAY_AWAY, reason)
+        conn.close("kick", _code(reconnect), reason)
     if turn is None or turn.instance is not conn.instance:
         await _wait_ended(conn)
     else:
         await _lend(turn, conn)
+
+
+def _code(reconnect: bool) -> int:
+    return KICKED if reconnect else STAY_AWAY
+
+
+async def _disconnect_parked(conn: Connection, reason: str, reconnect: bool) -> None:
+    """Close the link; the hook runs in the next instance, where the connection goes on or ends."""
+    inbox = conn.inbox
+    assert inbox is not None
+    if inbox.connection is not None:
+        await disconnect(inbox.connection, reason, reconnect=reconnect)
+    else:
+        inbox.kick(_code(reconnect), reason)
+        await _wait_closed(inbox, conn.instance.limits.close_time)
 
 
 async def _lend(lender: Turn, conn: Connection) -> None:
@@ -91,12 +111,16 @@ async def _end_loan(lender: Turn, conn: Connection) -> None:
 async def _wait_ended(conn: Connection) -> None:
     limits = conn.instance.limits
     if conn.inbox is not None:
-        with trio.move_on_after(limits.close_time):
-            await conn.inbox.closed.wait()
-        if not conn.inbox.closed.is_set():
-            conn.inbox.link.abort()
-            await conn.inbox.closed.wait()
+        await _wait_closed(conn.inbox, limits.close_time)
     with trio.move_on_after(limits.hook_time):
         await conn.ended.wait()
     if conn.cut_at <= trio.current_time() + PATIENCE:
         await conn.ended.wait()
+
+
+async def _wait_closed(inbox: Inbox, seconds: float) -> None:
+    with trio.move_on_after(seconds):
+        await inbox.closed.wait()
+    if not inbox.closed.is_set():
+        inbox.link.abort()
+        await inbox.closed.wait()

@@ -72,6 +72,7 @@ class Inbox:
         self._bytes = 0
         self._pumping = False
         self._flooded = False
+        self._kicked = False
         self._waking = False
         self._cause: CloseCause | None = None
 
@@ -107,7 +108,7 @@ class Inbox:
 
     def lost(self, cause: CloseCause) -> None:
         """Take note that the link has closed; called exactly once, by the link."""
-        self._cause = cause
+        self._cause = cause = "kick" if self._kicked else cause
         self.closed.set()
         if self.connection is not None:
             self.connection.lost(cause)
@@ -172,6 +173,11 @@ class Inbox:
         if not self._waking:
             self._waking = True
             self._runtime.nursery.start_soon(self._wake)
+
+    def kick(self, code: int, reason: str) -> None:
+        """Close a parked link because the actor wants it."""
+        self._kicked = True
+        self.link.close(code, reason)
 
     async def end(self) -> None:
         """End a parked link with the runtime: its actor comes back if ``on_disconnect`` has to run.
