@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from typing import Final, Literal
 
@@ -156,9 +156,15 @@ async def transport_pair(
     if kind == "socket":
         connection, stream = tcp_pair()
         return over_socket(connection), stream
-    pair = trio.testing.memory_stream_pair if kind == "memory" else trio.testing.lockstep_stream_pair
+    pair = (
+        trio.testing.memory_stream_pair if kind == "memory" else trio.testing.lockstep_stream_pair
+    )
     near, far = pair()
     return StreamTransport(far), near
+
+
+def ignore(message: Message) -> None:
+    """Hear nothing."""
 
 
 @asynccontextmanager
@@ -168,7 +174,7 @@ async def meet(
     limits: LinkLimits = LIMITS,
     ears: Ears | None = None,
     over_socket: OverSocket = SocketTransport,
-) -> AsyncIterator[Meeting]:
+) -> AsyncGenerator[Meeting]:
     """A link and its client with the handshake behind them; in the end both are gone."""
     transport, stream = await transport_pair(kind, over_socket)
     protocol = ClientProtocol(parse_uri("ws://link.test/"), max_size=None)

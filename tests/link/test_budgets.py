@@ -31,7 +31,7 @@ async def test_a_flood_closes_the_link(kind: Kind, mock_clock: Clock) -> None:
     async with meet(kind, limits=TEN) as met:
         await met.peer.send(*[text("x")] * 20)
         await trio.testing.wait_all_tasks_blocked()
-        assert met.link.ending is None
+        assert not met.link.ending
         await met.peer.send(text("one too many"))
         assert await met.peer.hear_goodbye() == (1008, "connection.flooding")
         await met.peer.send(*[text("x")] * 1000)

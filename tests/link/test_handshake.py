@@ -74,7 +74,7 @@ def test_subprotocols_that_are_no_tokens_are_the_routers_business() -> None:
         (changed(sec_websocket_key=None), 400),
         (changed(sec_websocket_key=b"short"), 400),
         (changed(sec_websocket_key=b"c2hvcnQ="), 400),
-        (VALID + [VALID[3]], 400),
+        ([*VALID, VALID[3]], 400),
         (changed(sec_websocket_version=None), 400),
         (changed(sec_websocket_version=b"8"), 400),
         (changed(connection=b"\xff"), 400),

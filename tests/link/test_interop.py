@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 import h11
@@ -37,7 +37,7 @@ async def upgrade(stream: trio.SocketStream) -> tuple[Handshake, bytes]:
 
 
 @asynccontextmanager
-async def echo_server(*, raw: bool) -> AsyncIterator[tuple[int, Endings]]:
+async def echo_server(*, raw: bool) -> AsyncGenerator[tuple[int, Endings]]:
     """A server that repeats what it hears, and closes when it hears "leave"."""
     endings, ended = trio.open_memory_channel[Ending | None](10)
 
@@ -71,7 +71,7 @@ MESSAGES: list[str | bytes] = ["", "héllo", b"\x00\xff", "x" * 70_000, b"y" * 7
 
 
 @asynccontextmanager
-async def trio_websocket_client(port: int) -> AsyncIterator[trio_websocket.WebSocketConnection]:
+async def trio_websocket_client(port: int) -> AsyncGenerator[trio_websocket.WebSocketConnection]:
     # Its own way to connect leaves the socket open when the server closes first.
     stream = await trio.open_tcp_stream("127.0.0.1", port)
     async with stream, trio.open_nursery() as nursery:

@@ -6,7 +6,7 @@ import pytest
 import trio
 import trio.testing
 
-from tests.link.peers import Kind, Meeting, Message, goodbye, meet, text
+from tests.link.peers import Kind, Meeting, Message, goodbye, ignore, meet, text
 from trivet.declare.event import Overflow
 from trivet.link.ending import Ending
 from trivet.link.frames import binary_frame
@@ -156,7 +156,7 @@ async def test_the_handshake_is_answered_whatever_is_pushed_before() -> None:
     while link.push(numbered(0)):
         pass
     async with near, trio.open_nursery() as nursery:
-        nursery.start_soon(link.run, lambda _: None)
+        nursery.start_soon(link.run, ignore)
         assert await near.receive_some() == b"accepted\x88\x0f\x03\xf5slow_consumer"
         link.abort()
     assert link.ending == SLOW

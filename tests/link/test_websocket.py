@@ -7,7 +7,7 @@ import trio
 import trio.testing
 from websockets.frames import Opcode
 
-from tests.link.peers import Ears, Kind, Message, binary, client_frame, meet, ping, text
+from tests.link.peers import Ears, Kind, Message, binary, client_frame, ignore, meet, ping, text
 from trivet.link.ending import Ending
 from trivet.link.frames import binary_frame, text_frame
 from trivet.link.handshake import Handshake
@@ -93,9 +93,7 @@ async def test_bytes_that_came_with_the_request_are_read_first() -> None:
     early = text("early") + text("again")[:4]
     transport = SocketTransport.adopt(far)
     handshake = Handshake(b"accepted", None)
-    link = WebSocketLink(
-        transport, handshake, encoder=None, limits=UNLIMITED, received=early
-    )
+    link = WebSocketLink(transport, handshake, encoder=None, limits=UNLIMITED, received=early)
     with near:
         async with trio.open_nursery() as nursery:
             nursery.start_soon(link.run, heard.append)
@@ -116,7 +114,7 @@ async def test_what_is_pushed_before_it_runs_follows_the_handshake() -> None:
     link.close(1011, "actor.starting")
     with near:
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(link.run, lambda _: None)
+            nursery.start_soon(link.run, ignore)
             expected = b"accepted\x81\x05error\x88\x10\x03\xf3actor.starting"
             assert await near.recv(len(expected)) == expected
             link.abort()
@@ -256,15 +254,17 @@ async def test_an_error_of_the_receiver_ends_the_link_and_leaves_as_it_is(
     def ears(message: Message) -> None:
         raise LookupError(message)
 
+    links: list[WebSocketLink[None]] = []
     with pytest.RaisesGroup(pytest.RaisesExc(LookupError, match="boom")):
         async with meet(kind, ears=ears) as met:
+            links.append(met.link)
             if blocked:
                 met.link.push(binary_frame(b"x" * 900_000))
                 await trio.testing.wait_all_tasks_blocked()
             await met.peer.send(text("boom"))
             await trio.sleep_forever()
-    assert met.link.closed
-    assert met.link.ending == Ending(1006, "", "server")
+    assert links[0].closed
+    assert links[0].ending == Ending(1006, "", "server")
 
 
 async def test_fragments_reach_the_receiver_as_one_message() -> None:
