@@ -88,10 +88,12 @@ class ActionDeclaration:
             where: How to name the action in the message.
 
         Raises:
-            TypeError: If an option of asynchronous actions stands on a ``def``, if two options
-                exclude each other, or if the timeout is no positive number.
+            TypeError: If it is a generator, if an option of asynchronous actions stands on a
+                ``def``, if two options exclude each other, or if the timeout is no positive number.
         """
         options = self.options
+        if inspect.isgeneratorfunction(self.function) or inspect.isasyncgenfunction(self.function):
+            raise TypeError(f"{where}: an action returns its result, it does not yield any")
         if not self.is_async:
             for option in ActionOptions.ASYNC_ONLY:
                 if getattr(options, option):
@@ -207,12 +209,14 @@ def action(fn: Callable[..., Any] | None = None, /, **options: Any) -> Any:
             ``cancel_with_caller``.
 
     Raises:
-        TypeError: If an option is unknown or does not fit the function; options are checked when
-            the class is created.
+        TypeError: If it is no function, or an option is unknown or does not fit the function;
+            options are checked when the class is created.
     """
     settings = ActionOptions(**options)
 
     def declare(function: Callable[..., Any]) -> ActionDeclaration:
+        if not inspect.isfunction(function):
+            raise TypeError(f"an action is a function, not {type(function).__name__}")
         if inspect.iscoroutinefunction(function):
             return AsyncAction[Any, ..., Any](function, settings)
         return SyncAction[Any, ..., Any](function, settings)

@@ -8,7 +8,7 @@ Guest])``), so what it was given replaces its variables on the way up.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, get_args, get_origin
+from typing import Any, TypeVar, get_args, get_origin
 
 __all__ = ["type_arguments"]
 
@@ -49,6 +49,4 @@ def _replace(argument: Any, variables: Mapping[Any, Any]) -> Any:
     parameters = getattr(argument, "__parameters__", ())
     if parameters and get_origin(argument) is not None:
         return argument[tuple(variables.get(parameter, Any) for parameter in parameters)]
-    if hasattr(argument, "__default__") and hasattr(argument, "__bound__"):
-        return None
-    return argument
+    return None if isinstance(argument, TypeVar) else argument

@@ -4,7 +4,8 @@ Rules this file keeps:
 
 1. Everything a mistake in a declaration can break, breaks here, at class creation, with a message
    that names the class and the place.
-2. Tokens name slots. A subclass that overrides an action answers for its base's token, too.
+2. Tokens name slots. A subclass that overrides an action or an event answers for its base's
+   token, too.
 3. What is declared and typed, but not built yet, is refused by its name.
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
@@ -97,16 +99,14 @@ class _Reader:
         self.options = options
         self.naming = naming
         self.where = actor.__name__
-        self.lineage = [
-            cls for cls in reversed(actor.__mro__) if issubclass(cls, root) and cls is not root
-        ]
+        self.lineage = [cls for cls in reversed(actor.__mro__) if cls not in root.__mro__]
 
     def read(self) -> Definition:
         self.refuse_later_features()
         state_type, conn_state_type, params, input_type = type_arguments(self.actor, self.root)
         state = self.shape(state_type, Place.STATE, "state")
         conn_state = self.shape(conn_state_type, Place.STATE, "connection state")
-        hooks = frozenset(name for name in HOOKS if self.overrides(name))
+        hooks = self.read_hooks()
         methods, by_name = self.read_actions()
         events = self.read_events()
         connect_hooks = {"on_before_connect", "create_conn_state", "on_connect", "on_disconnect"}
@@ -121,7 +121,7 @@ class _Reader:
             methods=methods,
             methods_by_name=by_name,
             events=events,
-            events_by_name=self.unique((b.name, b) for b in events.values()),
+            events_by_name=self.unique((b.name, b) for b in dict.fromkeys(events.values())),
             hooks=hooks,
             default_state=self.default(state, "create_state" in hooks, "state"),
             default_conn_state=self.default(
@@ -143,6 +143,15 @@ class _Reader:
         mine, theirs = getattr(self.actor, hook), getattr(self.root, hook)
         return getattr(mine, "__func__", mine) is not getattr(theirs, "__func__", theirs)
 
+    def read_hooks(self) -> frozenset[str]:
+        hooks = frozenset(name for name in HOOKS if self.overrides(name))
+        for hook in hooks:
+            may_wait = iscoroutinefunction(getattr(self.root, hook))
+            if iscoroutinefunction(getattr(self.actor, hook)) != may_wait:
+                kind = "an `async def`" if may_wait else "a plain `def`"
+                raise TypeError(f"{self.where}.{hook} must be {kind}")
+        return hooks
+
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
         if annotation is None or annotation is type(None):
             return None
@@ -161,7 +170,7 @@ class _Reader:
         annotation: Any = shape.annotation
         factory: Callable[[], Any] = getattr(annotation, "__origin__", annotation)
         try:
-            factory()
+            shape.copy(factory())
         except Exception as error:
             hook = "create_state" if what == "state" else "create_conn_state"
             message = (
@@ -169,7 +178,8 @@ class _Reader:
                 f"override {hook}"
             )
             raise TypeError(message) from error
-        return factory
+        # The class may share a mutable default of its own between all its objects.
+        return factory if shape.immutable else lambda: shape.copy(factory())
 
     def declarations(self, kind: type) -> dict[str, tuple[type, Any]]:
         """Collect the declarations of one kind by slot, a subclass's instead of its base's."""
@@ -252,7 +262,9 @@ class _Reader:
             )
             name = self.wire_name(event.name, slot)
             overflow = event.overflow or self.options.overflow
-            bindings[event] = EventBinding(name, event, shape, overflow)
+            binding = EventBinding(name, event, shape, overflow)
+            overridden = (cls.__dict__.get(slot) for cls in self.lineage)
+            bindings |= {token: binding for token in overridden if isinstance(token, Event)}
         return bindings
 
     def wire_name(self, explicit: str | None, slot: str) -> str:
