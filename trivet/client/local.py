@@ -90,7 +90,7 @@ class LocalTarget:
     ) -> Any:
         """Call an action."""
         method = self._methods.get(action) or self._definition.method(action)
-        bound, named = method.bind(*args, **kwargs)
+        bound, named = method.bind(args, kwargs)
         instance = self._instance
         if (
             instance is not None

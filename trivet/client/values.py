@@ -150,7 +150,7 @@ class LocalValues:
 
     def arguments(self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any], /) -> Any:
         """Check and copy arguments."""
-        return method.binder.bind(*args, **kwargs)
+        return method.binder.bind(args, kwargs)
 
     def named_arguments(self, name: str, args: tuple[Any, ...], /) -> Any:
         """Read arguments from wire values; whether there is such an action the actor says."""

@@ -52,7 +52,7 @@ class Binder:
         rest: The parameter ``*args``, if there is one.
         keyword_only: The parameters that are given by name.
         result: The shape of what the action returns.
-        bind: Takes arguments as the action does and returns them checked and copied: what was
+        bind: Takes a call's positional and keyword arguments and returns them checked and copied: what was
             given and nothing else. Raises ``ValidationError``.
     """
 
@@ -102,7 +102,7 @@ class Binder:
         Raises:
             ValidationError: If they do not fit.
         """
-        given, by_name = self.bind(*args, **kwargs)
+        given, by_name = self.bind(args, kwargs)
         if by_name is None and self.rest is None:
             return [hook(value) for hook, value in zip(self._to_wire, given, strict=False)]
         by_name = by_name or {}

@@ -21,6 +21,8 @@ SHORT_HEADERS: Final = {
     first: [bytes((first, length)) for length in range(126)] for first in (TEXT, BINARY, CLOSE)
 }
 
+SHORT_TEXT: Final = SHORT_HEADERS[TEXT]
+
 REASON_LIMIT: Final = 123
 """The most bytes of a close reason: a control frame carries 125, the code takes two."""
 
@@ -29,7 +31,8 @@ SENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
 def text_frame(payload: bytes) -> bytes:
     """Frame a text message, given in UTF-8."""
-    return _header(TEXT, len(payload)) + payload
+    length = len(payload)
+    return (SHORT_TEXT[length] if length < 126 else _header(TEXT, length)) + payload
 
 
 def binary_frame(payload: bytes) -> bytes:

@@ -126,7 +126,8 @@ class MessageReader:
         """
         while True:
             data, start = self.unread, self._position
-            if len(data) < start + 2:
+            size = len(data)
+            if size < start + 2:
                 self._wait_for(2)
                 return None
             first, second = data[start], data[start + 1]
@@ -137,13 +138,14 @@ class MessageReader:
                 body, end = self._long_frame(start, first, second)
             if self._fragments is not None or end - body > self._limits.message_size:
                 self._check_size(first, end - body)
-            if end > len(data):
+            if end > size:
                 self._wait_for(end - start)
                 return None
-            self._position = end
-            if end == len(data):
+            if end == size:
                 self.unread = b""
                 self._position = 0
+            else:
+                self._position = end
             self.frames += 1
             if first in MESSAGE and self._fragments is None:
                 payload = apply_mask(data[body:end], data[body - 4 : body])

@@ -63,7 +63,8 @@ class WebSocketLink(Generic[EncoderT]):
 
     __slots__ = (
         "_budget",
-        "_closed_event", "_clock",
+        "_clock",
+        "_closed_event",
         "_corked",
         "_deadlines",
         "_limits",

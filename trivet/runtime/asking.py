@@ -65,9 +65,9 @@ def answer_inline(
     turn = mailbox.holder = instance.runtime.inline_turn
     try:
         if kwargs is None:
-            value = instance.context.run(method.function, instance.actor, *args)
+            value = instance.run_in_context(method.function, instance.actor, *args)
         else:
-            value = instance.context.run(method.function, instance.actor, *args, **kwargs)
+            value = instance.run_in_context(method.function, instance.actor, *args, **kwargs)
         if type(value) is method.plain_result:
             return value
         return copied(method.copy_result, value, method.name)

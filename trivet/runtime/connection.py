@@ -229,10 +229,11 @@ class Connection(Conn[Any]):
         assert self.inbox is not None
         self.step(ConnectionEvent.OPEN)
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
-        self.instance.gate.emit(lambda: self._greet(frame))
-        unsent, self._unsent = self._unsent, []
-        for frame, event, overflow in unsent:
-            self.push(frame, event, overflow)
+        with self.inbox.held():  # a client in this process may call as soon as it hears Init
+            self.instance.gate.emit(lambda: self._greet(frame))
+            unsent, self._unsent = self._unsent, []
+            for frame, event, overflow in unsent:
+                self.push(frame, event, overflow)
         self.inbox.pump()
 
     def _greet(self, frame: Frame) -> None:

@@ -11,6 +11,8 @@ Rules this file keeps:
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -70,7 +72,7 @@ class Inbox:
         # A list, since an empty deque weighs ten times as much and few inboxes ever hold anything.
         self._waiting: list[tuple[Any, int]] = []
         self._bytes = 0
-        self._pumping = False
+        self._held = False
         self._flooded = False
         self._kicked = False
         self._waking = False
@@ -93,7 +95,7 @@ class Inbox:
         """Handle a message now, or keep it."""
         if self._flooded:
             return
-        if not self._waiting and not self._pumping and self._handle(message, size):
+        if not self._waiting and not self._held and self._handle(message, size):
             return
         self._waiting.append((message, size))
         self._bytes += size
@@ -128,15 +130,21 @@ class Inbox:
 
     def pump(self) -> None:
         """Handle what waits, as far as the connection takes it."""
-        if self._pumping:
+        if self._held:
             return
-        self._pumping = True
-        try:
+        with self.held():
             while self._waiting and self._handle(*self._waiting[0]):
                 _, size = self._waiting.pop(0)
                 self._bytes -= size
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Keep what arrives while the body runs."""
+        self._held = True
+        try:
+            yield
         finally:
-            self._pumping = False
+            self._held = False
 
     def give_back(self, message: Any, size: int) -> None:
         """Put a message back whose call has not begun; the last one first."""

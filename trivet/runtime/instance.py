@@ -87,6 +87,7 @@ class Instance:
         "limits",
         "mailbox",
         "phase",
+        "run_in_context",
         "runtime",
         "state",
         "wanted",
@@ -107,6 +108,7 @@ class Instance:
             NO_STATE if definition.state is None else State(self, definition.state)
         )
         self.context: contextvars.Context = runtime.context.copy()
+        self.run_in_context = self.context.run
         self.armed_at = math.inf
         self.failure: Fault | None = None
         self.broken = False

@@ -66,6 +66,7 @@ class Worker:
 
     async def _run(self) -> None:
         self._instance.context = trio.lowlevel.current_task().context
+        self._instance.run_in_context = self._instance.context.run
         while True:
             try:
                 with trio.CancelScope() as self._scope:

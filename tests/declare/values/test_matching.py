@@ -47,7 +47,8 @@ untyped.__annotations__.clear()
 
 
 def bind(function: Callable[..., object]) -> Callable[..., tuple[Any, Any]]:
-    return Binder.of(function, where="Room.f", namespace={}).bind
+    made = Binder.of(function, where="Room.f", namespace={}).bind
+    return lambda *args, **kwargs: made(args, kwargs)
 
 
 BOUND: list[tuple[Callable[..., object], tuple[Any, ...], dict[str, Any], tuple[Any, Any]]] = [

@@ -134,7 +134,7 @@ def test_parameters_and_result() -> None:
 
 def test_what_has_no_annotation_is_anything() -> None:
     untyped = binder(without_annotations)
-    assert untyped.bind([1], "x") == (([1], "x"), None)
+    assert untyped.bind(([1], "x"), {}) == (([1], "x"), None)
     assert untyped.result.annotation is Any
     assert untyped.rest is not None
     assert untyped.rest.shape.annotation is Any

@@ -58,7 +58,7 @@ def generate_bind(parameters: Sequence[Parameter]) -> Callable[..., Arguments]:
         "mismatch": _mismatch,
         "COPY_REFUSALS": COPY_REFUSALS,
     }
-    return source.function("bind(*args, **kwargs)", lines, names)
+    return source.function("bind(args, kwargs)", lines, names)
 
 
 def _matched(parameters: Sequence[Parameter]) -> str:
