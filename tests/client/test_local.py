@@ -227,6 +227,20 @@ async def test_who_is_kicked_comes_back_as_a_new_connection() -> None:
             assert await conn.call(Room.history) == ["ann left: kick"]
 
 
+async def test_what_on_connect_sends_comes_before_all_that_follows() -> None:
+    async with running() as (client, _):
+        room = client.get_or_create(Room, "a")
+        async with room.connect(ANN) as conn, trio.open_nursery() as nursery:
+            events = conn.events(Room.said, Room.moved)
+            assert await anext(events) == "welcome, ann"
+            changes = conn.status_changes()
+            nursery.start_soon(room.with_params(Login("bob")).call, Room.kick, "ann")
+            assert await anext(changes) == "disconnected"
+            await conn.call(Room.move, "ann")  # waits for the next session
+            assert await anext(events) == "welcome, ann"
+            assert await anext(events) == ("ann", 1)
+
+
 async def test_who_shall_stay_away_does() -> None:
     async with running() as (client, _):
         room = client.get_or_create(Room, "a")

@@ -130,7 +130,7 @@ class Inbox:
 
     def pump(self) -> None:
         """Handle what waits, as far as the connection takes it."""
-        if self._held:
+        if self._held or not self._waiting:
             return
         with self.held():
             while self._waiting and self._handle(*self._waiting[0]):
