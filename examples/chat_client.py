@@ -69,6 +69,7 @@ async def read_commands(conn: trivet.Connection[ChatRoom], leave: trio.CancelSco
                     leave.cancel()
                 if text:
                     await obey(conn, text)
+    leave.cancel()
 
 
 async def chat(url: str, token: str) -> None:
@@ -79,6 +80,7 @@ async def chat(url: str, token: str) -> None:
     ):
         events = conn.events(ChatRoom.message, ChatRoom.direct_message, ChatRoom.presence)
         nursery.start_soon(watch, conn)
+        await conn.call(ChatRoom.history)  # its answer says that the server knows what to send
         show("-- connected")
         nursery.start_soon(read_commands, conn, nursery.cancel_scope)
         await listen_until_closed(conn, events)
@@ -86,6 +88,8 @@ async def chat(url: str, token: str) -> None:
 
 
 def main() -> None:
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
     _, url, token = sys.argv
     try:
         trio.run(chat, url, token)

@@ -47,7 +47,7 @@ class Program:
 
     async def shows(self, text: str) -> str:
         """Wait for a line that holds a text; lines before it are passed over."""
-        with trio.fail_after(PATIENCE):
+        with trio.move_on_after(PATIENCE):
             while True:
                 while self._lines:
                     line = self._lines.popleft()
@@ -55,6 +55,7 @@ class Program:
                         return line
                 self._news = trio.Event()
                 await self._news.wait()
+        sys.exit(f"{self.name} did not show {text!r} within {PATIENCE} s")
 
 
 class Stage:

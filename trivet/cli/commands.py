@@ -122,7 +122,7 @@ def call(
     parts = tuple(key.split(",")) if key else ()
     try:
         result = trio.run(_call, url, actor, parts, action, arguments, params)
-    except* (Error, OSError) as group:
+    except* (Error, OSError, ValueError) as group:
         raise click.ClickException(str(group.exceptions[0])) from None
     click.echo(json.dumps(result, ensure_ascii=False, default=str))
 

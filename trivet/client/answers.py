@@ -9,7 +9,7 @@ from trivet.protocol.errors import DecodingError
 from trivet.protocol.faults import Fault, error_of
 from trivet.protocol.messages import UNDEFINED, ErrorMessage, HttpResponseError
 
-__all__ = ["check_answer", "stated_error", "told_error"]
+__all__ = ["check_answer", "names_actor", "stated_error", "told_error"]
 
 
 def check_answer(response: HttpResponse) -> None:
@@ -33,10 +33,23 @@ def stated_error(response: HttpResponse) -> Error | None:
     Errors on the way to an actor are JSON, whatever the request was; an actor's are in the
     encoding of the request, and this client's requests are in cbor.
     """
+    message = _error_in(response)
+    return None if message is None else told_error(message)
+
+
+def names_actor(response: HttpResponse) -> bool:
+    """Tell whether a response is the error of an actor that the call has reached."""
+    if 200 <= response.status < 300:
+        return False
+    message = _error_in(response)
+    return message is not None and message.actor is not None
+
+
+def _error_in(response: HttpResponse) -> HttpResponseError | None:
     is_json = "application/json" in response.headers.get("content-type", "")
     codec = CODECS["json" if is_json else "cbor"]
     try:
-        return told_error(codec.decode_error(response.body))
+        return codec.decode_error(response.body)
     except DecodingError:
         return None
 

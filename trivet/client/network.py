@@ -10,11 +10,11 @@ from urllib.parse import quote
 
 import trio
 
-from trivet.client.answers import check_answer
+from trivet.client.answers import check_answer, names_actor
 from trivet.client.connection import fresh_params, open_connection
 from trivet.client.deadline import milliseconds_left
 from trivet.client.endpoint import Endpoint, StreamOpener, opener, parse_endpoint
-from trivet.client.http import HttpPool, HttpRequest
+from trivet.client.http import HttpPool, HttpRequest, HttpResponse
 from trivet.client.lookup import Lookup
 from trivet.client.reconnect import repeat_delay
 from trivet.client.values import WireValues
@@ -187,23 +187,31 @@ class NetworkTarget:
             headers = CallHeaders(
                 "cbor", sent, deadline=milliseconds_left(trio.current_effective_deadline())
             )
+            reached = False
             try:
-                return await self._post(path, call_headers(headers), body)
+                response = await self._post(path, call_headers(headers), body)
+                reached = names_actor(response)
+                check_answer(response)
+                return _output(response)
             except Error as error:
-                delay = repeat_delay(error, tries, creates=self._address.create)
+                # What comes from inside the actor says nothing about whether it was found.
+                creates = self._address.create
+                delay = None if reached else repeat_delay(error, tries, creates=creates)
                 if delay is None:
                     raise
             await trio.sleep(delay)
             tries += 1
 
-    async def _post(self, path: str, headers: dict[str, str], body: bytes) -> Any:
+    async def _post(self, path: str, headers: dict[str, str], body: bytes) -> HttpResponse:
         transport = self._transport
         url = transport.endpoint.base_path + gateway_url(await self.route(), path)
         headers["content-type"] = CODEC.content_type
-        response = await transport.pool.request(HttpRequest("POST", url, headers, body))
-        check_answer(response)
-        try:
-            return CODEC.decode_action_response(response.body).output
-        except DecodingError as error:
-            message = f"The server's answer is malformed: {error.message}"
-            raise ActionError(message, group="rivetkit", code="internal_error") from None
+        return await transport.pool.request(HttpRequest("POST", url, headers, body))
+
+
+def _output(response: HttpResponse) -> Any:
+    try:
+        return CODEC.decode_action_response(response.body).output
+    except DecodingError as error:
+        message = f"The server's answer is malformed: {error.message}"
+        raise ActionError(message, group="rivetkit", code="internal_error") from None

@@ -7,7 +7,7 @@ to a caller; the others describe the caller's own situation.
 
 from __future__ import annotations
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 __all__ = [
     "RUNTIME_GROUPS",
@@ -108,6 +108,11 @@ class ValidationError(_FixedError):
 
     group, code = "actor", "validation_error"
     text = "Validation failed"
+
+    def __str__(self) -> str:
+        metadata: Any = self.metadata if isinstance(self.metadata, dict) else {}
+        paths = [path for path in metadata.get("paths", ()) if isinstance(path, str)]
+        return f"{super().__str__()}: {'; '.join(paths)}" if paths else super().__str__()
 
 
 class CallCycleError(_FixedError):
