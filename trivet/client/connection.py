@@ -249,7 +249,7 @@ class LiveConnection:
         try:
             return await self._dialer.run(await self._next_params(), self)
         except SessionLost as lost:
-            logger.warning("cannot connect to %s: %s", self._label, lost)
+            logger.info("cannot connect to %s yet: %s", self._label, lost)
         except Error as error:
             self._refusal = error
         return Ending()

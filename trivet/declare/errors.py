@@ -7,7 +7,7 @@ to a caller; the others describe the caller's own situation.
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 __all__ = [
     "RUNTIME_GROUPS",
@@ -110,7 +110,8 @@ class ValidationError(_FixedError):
     text = "Validation failed"
 
     def __str__(self) -> str:
-        metadata: Any = self.metadata if isinstance(self.metadata, dict) else {}
+        is_dict = isinstance(self.metadata, dict)
+        metadata = cast("dict[str, Any]", self.metadata) if is_dict else {}
         paths = [path for path in metadata.get("paths", ()) if isinstance(path, str)]
         return f"{super().__str__()}: {'; '.join(paths)}" if paths else super().__str__()
 
