@@ -135,6 +135,7 @@ class Meeting:
     transport: Transport
     heard: list[Message]
     scope: trio.CancelScope
+    task: trio.lowlevel.Task
 
 
 def tcp_pair() -> tuple[socket.socket, trio.SocketStream]:
@@ -182,19 +183,20 @@ async def meet(
     link = WebSocketLink(transport, handshake, encoder=None, limits=limits)
     peer = Peer(stream, protocol)
     heard: list[Message] = []
+    scope = trio.CancelScope()
+
+    async def run(*, task_status: trio.TaskStatus[trio.lowlevel.Task]) -> None:
+        task_status.started(trio.lowlevel.current_task())
+        with scope:
+            await link.run(ears or heard.append)
+
     async with trio.open_nursery() as nursery:
-        scope = trio.CancelScope()
-
-        async def run() -> None:
-            with scope:
-                await link.run(ears or heard.append)
-
-        nursery.start_soon(run)
+        task = await nursery.start(run)
         async with stream:
             response = bytes(await stream.receive_some())
             assert response == handshake.response
             protocol.receive_data(response)
             protocol.events_received()
-            yield Meeting(link, peer, transport, heard, scope)
+            yield Meeting(link, peer, transport, heard, scope, task)
         with trio.fail_after(60):
             await link.wait_closed()

@@ -151,8 +151,9 @@ async def test_each_message_has_its_own_time(mock_clock: Clock) -> None:
 
 async def test_it_ends_a_blocked_link_too(mock_clock: Clock) -> None:
     async with meet("socket") as met:
-        met.link.push(binary(b"x" * 900_000))
         await met.peer.send(PARTIAL[:10])
+        await trio.testing.wait_all_tasks_blocked()
+        met.link.push(binary(b"x" * 900_000))
         await lasts(met, mock_clock, 30)
         await pass_time(mock_clock, 5.01)
         await met.link.wait_closed()

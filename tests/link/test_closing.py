@@ -173,9 +173,11 @@ async def test_aborting_closes_the_socket_at_once(kind: Kind, blocked: bool) -> 
         if blocked:
             met.link.push(BIG)
             await trio.testing.wait_all_tasks_blocked()
+            met.link.push(text_frame(b"x"))
         met.link.abort()
         assert not met.link.push(text_frame(b"late"))
         assert await ended(met) == Ending(1006, "", "server")
+        assert met.link.dropped == blocked
 
 
 async def test_aborting_ends_a_closing_link_too() -> None:

@@ -188,6 +188,22 @@ def test_fragments_add_up_to_the_limits() -> None:
     assert violation(hard)[0] == 1009
 
 
+def test_control_frames_do_not_add_up_to_a_message() -> None:
+    parts = first_part(b"x" * 990, binary=True), ping(b"p" * 125), last_part(b"x" * 10)
+    assert read(b"".join(parts))[-1] == b"x" * 1000
+
+
+def test_a_frame_that_is_arriving_is_looked_at_only_when_it_is_complete() -> None:
+    reader, frame = MessageReader(SMALL), binary(b"x" * 500)
+    reader.feed(frame[:100])
+    assert list(outcomes(reader)) == []
+    for position in range(100, len(frame) - 1):
+        reader.feed(frame[position : position + 1])
+        assert reader.unread == b""
+    reader.feed(frame[-1:])
+    assert list(outcomes(reader)) == [b"x" * 500]
+
+
 def test_a_long_control_frame_is_refused_before_it_arrives() -> None:
     assert violation(header_only(1000, first=0x89)) == (1002, "control frame too long")
 
