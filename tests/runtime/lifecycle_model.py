@@ -315,8 +315,13 @@ class Watch(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         error = record.exc_info[1] if record.exc_info else None
-        planned = error is None or isinstance(error, errors.Error | PlannedError)
-        self.world.expect(planned, f"{record.getMessage()}: {error!r}")
+        self.world.expect(is_planned(error), f"{record.getMessage()}: {error!r}")
+
+
+def is_planned(error: BaseException | None) -> bool:
+    if isinstance(error, BaseExceptionGroup):
+        return all(is_planned(inner) for inner in error.exceptions)
+    return error is None or isinstance(error, errors.Error | PlannedError)
 
 
 async def live(script: list[Step]) -> World:

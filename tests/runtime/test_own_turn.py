@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
 from tests.runtime.links import PlayedLink
@@ -173,3 +173,12 @@ async def test_outside_of_any_turn_state_is_read_only() -> None:
         assert instance.actor.state == []
         with pytest.raises(errors.NotInTurnError):
             instance.actor.assign()
+
+
+async def test_a_turn_and_a_save_let_others_run() -> None:
+    async with opened(Keeper) as runtime:
+        actor = (await wake(runtime, Keeper)).actor
+        with assert_checkpoints():
+            await actor.turn().__aenter__()
+        with assert_checkpoints():
+            await actor.save()

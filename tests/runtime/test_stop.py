@@ -215,6 +215,20 @@ async def test_a_crash_cuts_the_running_turn_at_once(autojump_clock: MockClock) 
         assert await call(runtime, Worker.note, "next") == ["next"]
 
 
+async def test_a_crash_leaves_out_no_hook(autojump_clock: MockClock) -> None:
+    async with opened(Worker) as runtime:
+        instance = await wake(runtime, Worker)
+        links = [PlayedLink(runtime) for _ in range(8)]
+        for link in links:
+            link.connect(Worker, "a")
+            await link.gets("init")
+        for link in links:
+            link.vanish()
+        instance.actor.start_soon(instance.actor.fail)
+        await trio.sleep(10)
+        assert LOG == ["on_disconnect network"] * 8
+
+
 async def test_after_a_failed_save_the_actor_starts_from_what_is_stored() -> None:
     storage = HeldStorage()
     async with opened(Worker, storage=storage) as runtime, trio.open_nursery() as nursery:

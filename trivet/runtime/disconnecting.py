@@ -115,7 +115,8 @@ async def _wait_ended(conn: Connection) -> None:
     with trio.move_on_after(limits.hook_time):
         await conn.ended.wait()
     if conn.cut_at <= trio.current_time() + PATIENCE:
-        await conn.ended.wait()
+        with trio.move_on_after(PATIENCE):
+            await conn.ended.wait()
 
 
 async def _wait_closed(inbox: Inbox, seconds: float) -> None:

@@ -303,4 +303,5 @@ class Instance:
 
     async def save(self) -> None:
         """End the segment and wait until it is stored."""
+        await trio.lowlevel.checkpoint()
         await self.gate.settle()

@@ -242,8 +242,11 @@ async def _end_connections(instance: Instance, park: bool) -> None:
             else:
                 conn.reopen()
     await _close_links(reception.connections, limits.close_time)
-    with bounded_cleanup(max(instance.grace_left, limits.hook_time)):
-        for conn in reception.connections:
+    leaving = reception.connections
+    # A crash has no grace, but no hook may be left out for that: one after the other takes its time.
+    after_crash = limits.hook_time * len(leaving) if instance.broken else limits.hook_time
+    with bounded_cleanup(max(instance.grace_left, after_crash)):
+        for conn in leaving:
             await conn.ended.wait()
 
 

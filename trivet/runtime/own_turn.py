@@ -40,6 +40,7 @@ class OwnTurn:
         if instance.stopping:
             await self._take_sheltered()
         else:
+            await trio.lowlevel.checkpoint()
             await instance.mailbox.take(self._turn)
         self._token = running_turn.set(self._turn)
 
