@@ -39,7 +39,7 @@ def test_each_default_is_a_copy(which: str) -> None:
 def test_a_default_must_fit_its_type() -> None:
     with pytest.raises(TypeError, match=r"Pair: its state type .* override create_state"):
 
-        class Pair(Actor[tuple[int, int]]):
+        class Pair(Actor[tuple[int, int]]):  # pyright: ignore[reportUnusedClass]  # not made
             pass
 
 
@@ -86,16 +86,16 @@ def test_an_overridden_event_answers_for_its_bases_token() -> None:
 def test_a_hook_that_may_wait_is_an_async_def() -> None:
     with pytest.raises(TypeError, match=r"Room\.on_wake must be an `async def`"):
 
-        class Room(Actor):
-            def on_wake(self) -> None:  # type: ignore[override]  # that is the mistake
+        class Room(Actor):  # pyright: ignore[reportUnusedClass]  # not made
+            def on_wake(self) -> None:  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # that is the mistake
                 pass
 
 
 def test_a_plain_hook_is_a_def() -> None:
     with pytest.raises(TypeError, match=r"Room\.can_subscribe must be a plain `def`"):
 
-        class Room(Actor):
-            async def can_subscribe(  # type: ignore[override]  # that is the mistake
+        class Room(Actor):  # pyright: ignore[reportUnusedClass]  # not made
+            async def can_subscribe(  # type: ignore[override] # pyright: ignore[reportIncompatibleMethodOverride]  # that is the mistake
                 self, event: Any, conn: Any
             ) -> bool:
                 return True
@@ -117,7 +117,7 @@ def test_only_functions_are_actions(wrong: Any) -> None:
 def test_an_action_returns_its_result() -> None:
     with pytest.raises(TypeError, match=r"Room\.numbers: an action returns its result"):
 
-        class Room(Actor):
+        class Room(Actor):  # pyright: ignore[reportUnusedClass]  # not made
             @action
             def numbers(self) -> Any:
                 yield 1
