@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 import attrs
 import trio
@@ -19,6 +19,7 @@ import trio
 import trivet.declare.errors as errors
 from tests.runtime.links import Manner, PlayedLink
 from tests.runtime.runtimes import AnyActor, Recorder, handle, opened, put_away
+from tests.runtime.sharing import mutable_parts
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
@@ -106,7 +107,7 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
     # Turns
 
     @contextmanager
-    def inside(self, what: str) -> Iterator[None]:
+    def inside(self, what: str) -> Generator[None]:
         """Hold the actor: nobody else may be inside."""
         self.world.expect(not self.world.inside[self.label], f"{what} runs beside another turn")
         self.world.inside[self.label] += 1
@@ -116,7 +117,7 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
             self.world.inside[self.label] -= 1
 
     @contextmanager
-    def lent(self) -> Iterator[None]:
+    def lent(self) -> Generator[None]:
         """Let hooks in while the turn waits for them; then nobody may be inside any more."""
         self.world.inside[self.label] -= 1
         try:
@@ -265,7 +266,7 @@ class Player:
             case ("kick", number):
                 self.kick(number)
             case (what, number, *rest) if world.links:
-                link = world.links[number % len(world.links)]
+                link: PlayedLink = world.links[int(number) % len(world.links)]
                 getattr(self, what)(link, *rest)
             case _:
                 pass  # there is no client yet
@@ -320,7 +321,8 @@ class Watch(logging.Handler):
 
 def is_planned(error: BaseException | None) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return all(is_planned(inner) for inner in error.exceptions)
+        group = cast("BaseExceptionGroup[BaseException]", error)
+        return all(is_planned(inner) for inner in group.exceptions)
     return error is None or isinstance(error, errors.Error | PlannedError)
 
 
@@ -392,19 +394,3 @@ def check_sharing(world: World) -> None:
     for owner, thing in things:
         for part in mutable_parts(thing):
             world.expect(owners.setdefault(id(part), owner) == owner, f"{owner} shares {part!r}")
-
-
-def mutable_parts(value: Any) -> Iterator[Any]:
-    """Walk over everything in a value that could change."""
-    if isinstance(value, tuple):
-        for item in value:
-            yield from mutable_parts(item)
-    elif isinstance(value, list | dict | set):
-        yield value
-        items: Any = value.values() if isinstance(value, dict) else value
-        for item in items:
-            yield from mutable_parts(item)
-    elif attrs.has(type(value)):
-        yield value
-        for field in attrs.fields(type(value)):
-            yield from mutable_parts(getattr(value, field.name))

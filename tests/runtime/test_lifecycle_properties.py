@@ -24,28 +24,42 @@ GOOD = st.builds(Plan, NAME, disconnect=HOOKED)
 MANNER = st.sampled_from(["polite", "prompt", "silent", "vanished"])
 NUMBER = st.integers(0, 5)
 
+
+def nested(word: str) -> list[Any]:
+    return [[word]]
+
+
+def alone(value: object) -> list[Any]:
+    return [value]
+
+
+def calling(number: int, call: tuple[str, list[Any]]) -> Step:
+    return ("call", number, *call)
+
+
+def asking(place: str, key: str, plan: Plan, call: tuple[str, list[Any]], patience: float) -> Step:
+    return ("ask", place, key, plan, *call, patience)
+
+
+WITHOUT_ARGUMENTS: list[tuple[str, list[Any]]] = [
+    ("kick_myself", []),
+    ("write_later", []),
+    ("fail", []),
+    ("fall", []),
+]
 CALLS: st.SearchStrategy[tuple[str, list[Any]]] = st.one_of(
-    st.tuples(st.just("note"), st.builds(lambda word: [[word]], st.sampled_from("xyz"))),
-    st.tuples(
-        st.just("nap"), st.builds(lambda time: [time], st.sampled_from([0.0, 0.5, 3.0, 20.0]))
-    ),
-    st.tuples(st.just("mark"), st.builds(lambda word: [word], st.sampled_from("xyz"))),
-    st.tuples(st.just("kick_some"), st.builds(lambda names: [names], st.lists(NAME, max_size=2))),
-    st.sampled_from([(name, []) for name in ("kick_myself", "write_later", "fail", "fall")]),
+    st.tuples(st.just("note"), st.builds(nested, st.sampled_from("xyz"))),
+    st.tuples(st.just("nap"), st.builds(alone, st.sampled_from([0.0, 0.5, 3.0, 20.0]))),
+    st.tuples(st.just("mark"), st.builds(alone, st.sampled_from("xyz"))),
+    st.tuples(st.just("kick_some"), st.builds(alone, st.lists(NAME, max_size=2))),
+    st.sampled_from(WITHOUT_ARGUMENTS),
 )
 
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("enter"), PLACE, KEY, GOOD | PLANS, MANNER),
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.5, 1.0, 4.0, 7.0])),
-    st.builds(lambda number, call: ("call", number, *call), NUMBER, CALLS),
-    st.builds(
-        lambda place, key, plan, call, patience: ("ask", place, key, plan, *call, patience),
-        PLACE,
-        KEY,
-        GOOD | PLANS,
-        CALLS,
-        st.sampled_from([0.0, 1.0, 100.0]),
-    ),
+    st.builds(calling, NUMBER, CALLS),
+    st.builds(asking, PLACE, KEY, GOOD | PLANS, CALLS, st.sampled_from([0.0, 1.0, 100.0])),
     st.tuples(st.just("leave"), NUMBER, st.sampled_from(["client", "network"])),
     st.tuples(st.just("subscribe"), NUMBER, st.booleans()),
     st.tuples(st.just("kick"), NUMBER),
