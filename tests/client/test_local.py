@@ -9,7 +9,7 @@ from typing import Any
 import attrs
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import MockClock, assert_checkpoints, wait_all_tasks_blocked
 
 from trivet.client.local import LocalTransport
 from trivet.declare.action import action
@@ -365,3 +365,13 @@ async def test_a_call_into_a_session_that_is_over_waits_for_the_next(
             server_side.inbox.link.abort()
             assert await conn.call(Plain.tick) == 1
             assert await anext(ticks) == 1
+
+
+async def test_finding_and_creating_an_actor_let_others_run() -> None:
+    async with running() as (client, _):
+        plain = client.get_or_create(Plain, "a")
+        for _ in range(2):
+            with assert_checkpoints():
+                await plain.resolve()
+        with assert_checkpoints():
+            await client.create(Plain, "b")

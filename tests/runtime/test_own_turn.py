@@ -179,6 +179,7 @@ async def test_a_turn_and_a_save_let_others_run() -> None:
     async with opened(Keeper) as runtime:
         actor = (await wake(runtime, Keeper)).actor
         with assert_checkpoints():
-            await actor.turn().__aenter__()
+            async with actor.turn():
+                pass
         with assert_checkpoints():
             await actor.save()

@@ -54,6 +54,7 @@ class LocalTransport:
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
+        await checkpoint()
         definition = self._runtime.registry.find(actor)
         return await self._runtime.create(definition, check_key(key), input)
 
@@ -116,6 +117,7 @@ class LocalTarget:
 
     async def resolve(self) -> str:
         """Return the actor's id."""
+        await checkpoint()
         return (await self._awake()).actor_id
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
