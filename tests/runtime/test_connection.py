@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,8 @@ from trivet.declare.handle import Address
 from trivet.declare.interfaces import Conn
 from trivet.declare.options import Limits
 from trivet.declare.registry import definition_of
+from trivet.protocol.messages import ActionRequest
+from trivet.runtime.call import current_deadline
 from trivet.runtime.runtime import Runtime
 
 LOG: list[str] = []
@@ -77,6 +80,10 @@ class Room(Actor[list[str], Member, Login]):
         self.state.append(f"{self.conn.state.name}: {text}")
         self.broadcast(Room.said, text)
         return len(self.state)
+
+    @action
+    def patience(self) -> float:
+        return current_deadline() - trio.current_time()
 
     @action
     async def nap(self, seconds: float) -> str:
@@ -323,3 +330,15 @@ async def test_bad_arguments_do_not_reach_the_actor() -> None:
         for args in ([], [1], ["a", "b"], [None]):
             call = ann.call("say", *args)
             assert ann.frames[-1] == ("failure", call, "actor.validation_error")
+
+
+async def test_a_synchronous_action_can_read_its_callers_deadline(
+    autojump_clock: MockClock,
+) -> None:
+    async with running() as runtime:
+        ann = joined(runtime, Login("ann"))
+        await ann.gets("init")
+        assert ann.inbox is not None
+        for call, deadline in enumerate((2500, None)):
+            ann.inbox.receive(ActionRequest(call, "patience", [], deadline), 10)
+        assert ann.frames[-2:] == [("reply", 0, 2.5), ("reply", 1, math.inf)]

@@ -7,6 +7,7 @@ actor's worker, where a caller that leaves cuts nothing.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -17,7 +18,7 @@ from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.call import Ask, InstanceMoved, Submission
 from trivet.runtime.hooks import check
 from trivet.runtime.results import copied
-from trivet.runtime.turn import current_turn
+from trivet.runtime.turn import current_turn, running_turn
 from trivet.runtime.waits import waiting_for
 
 if TYPE_CHECKING:
@@ -96,6 +97,8 @@ def run_inline(call: Submission) -> None:
     instance = call.instance
     instance.mailbox.enter(call)
     call.is_inline = True
+    if call.deadline < math.inf:  # else nobody can ask for anything that only the call knows
+        instance.context.run(running_turn.set, call)
     try:
         value = instance.context.run(
             call.method.function, instance.actor, *call.args, **call.kwargs
