@@ -22,7 +22,7 @@ from trivet.declare.errors import (
     ValidationError,
 )
 from trivet.declare.event import Event
-from trivet.declare.handle import Address, Client
+from trivet.declare.handle import Address, Client, Handle
 from trivet.declare.interfaces import Conn
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry, definition_of
@@ -227,6 +227,10 @@ async def test_who_is_kicked_comes_back_as_a_new_connection() -> None:
             assert await conn.call(Room.history) == ["ann left: kick"]
 
 
+async def kick_ann(room: Handle[Room]) -> None:
+    await room.with_params(Login("bob")).call(Room.kick, "ann")
+
+
 async def test_what_on_connect_sends_comes_before_all_that_follows() -> None:
     async with running() as (client, _):
         room = client.get_or_create(Room, "a")
@@ -234,7 +238,7 @@ async def test_what_on_connect_sends_comes_before_all_that_follows() -> None:
             events = conn.events(Room.said, Room.moved)
             assert await anext(events) == "welcome, ann"
             changes = conn.status_changes()
-            nursery.start_soon(room.with_params(Login("bob")).call, Room.kick, "ann")
+            nursery.start_soon(kick_ann, room)
             assert await anext(changes) == "disconnected"
             await conn.call(Room.move, "ann")  # waits for the next session
             assert await anext(events) == "welcome, ann"
