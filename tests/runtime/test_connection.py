@@ -342,3 +342,16 @@ async def test_a_synchronous_action_can_read_its_callers_deadline(
         for call, deadline in enumerate((2500, None)):
             ann.inbox.receive(ActionRequest(call, "patience", [], deadline), 10)
         assert ann.frames[-2:] == [("reply", 0, 2.5), ("reply", 1, math.inf)]
+
+
+async def test_names_that_are_no_events_are_accepted_and_not_kept() -> None:
+    async with running() as runtime:
+        ann = joined(runtime, Login("ann"))
+        await ann.gets("init")
+        for number in range(100):
+            ann.subscribe(f"no such event {number}")
+        ann.subscribe("said")
+        assert ann.inbox is not None
+        assert ann.inbox.connection is not None
+        assert ann.inbox.connection.subscriptions == {"said"}
+        assert ann.closing is None

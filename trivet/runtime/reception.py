@@ -25,7 +25,7 @@ from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
-    from trivet.declare.definition import Method
+    from trivet.declare.definition import EventBinding, Method
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
@@ -161,8 +161,11 @@ class Reception:
         if not message.subscribe:
             self._instance.conns.unsubscribe(conn, name)
             return
+        binding = self._instance.definition.events_by_name.get(name)
+        if binding is None:
+            return  # accepted, as the reference does, and not kept: such names cost a client nothing
         try:
-            allowed = self._may_subscribe(conn, name)
+            allowed = self._may_subscribe(conn, binding)
         except Exception as error:  # the connection's firewall
             fault = fault_of(error, where=f"{self._instance.label}.can_subscribe")
         else:
@@ -172,9 +175,8 @@ class Reception:
             fault = fault_of(Forbidden(), where=conn.label)
         self._end_with(conn, fault)
 
-    def _may_subscribe(self, conn: Connection, name: str) -> bool:
-        binding = self._instance.definition.events_by_name.get(name)
-        if binding is None or "can_subscribe" not in self._instance.definition.hooks:
+    def _may_subscribe(self, conn: Connection, binding: EventBinding) -> bool:
+        if "can_subscribe" not in self._instance.definition.hooks:
             return True
         answer = self._instance.actor.can_subscribe(binding.event, conn)
         if not isinstance(answer, bool):
