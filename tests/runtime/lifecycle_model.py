@@ -7,25 +7,21 @@ and whom they have seen come and leave; whatever breaks a promise is kept as a p
 
 from __future__ import annotations
 
-import logging
 from collections import Counter, defaultdict
 from collections.abc import Generator
 from contextlib import contextmanager
-from typing import Any, cast
+from functools import partial
+from typing import Any
 
 import attrs
 import trio
 
 import trivet.declare.errors as errors
-from tests.runtime.links import Manner, PlayedLink
-from tests.runtime.runtimes import AnyActor, Recorder, handle, opened, put_away
-from tests.runtime.sharing import mutable_parts
+from tests.runtime.links import PlayedLink
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.interfaces import Conn
-from trivet.declare.options import Limits
-from trivet.lifecycle.connection import ConnectionEvent
 from trivet.runtime.connection import Connection
 from trivet.runtime.instance import Instance
 from trivet.runtime.runtime import Runtime
@@ -33,8 +29,6 @@ from trivet.runtime.runtime import Runtime
 Step = tuple[Any, ...]
 
 SLACK = 0.2
-LIMITS = Limits(grace=1000.0)  # so that every hook has its time when an actor stops
-ANSWERS = {"reply", "failure"}
 
 
 @attrs.frozen
@@ -69,6 +63,9 @@ class World:
         links: Every client so far.
         instances: Every instance so far.
         held: What callers gave and got, all of it, so that no object's id is used again.
+        entered: The connections whose ``on_connect`` has succeeded.
+        hooks: Which hooks each connection has seen.
+        inside: How many turns of an actor run.
     """
 
     runtime: Runtime
@@ -76,6 +73,7 @@ class World:
     links: list[PlayedLink] = attrs.Factory(list[PlayedLink])
     instances: list[Instance] = attrs.Factory(list[Instance])
     held: list[Any] = attrs.Factory(list[Any])
+    entered: set[str] = attrs.Factory(set[str])
     hooks: defaultdict[str, list[str]] = attrs.Factory(lambda: defaultdict[str, list[str]](list))
     inside: Counter[str] = attrs.Factory(Counter[str])
 
@@ -126,12 +124,13 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
             self.world.expect(not self.world.inside[self.label], "a hook runs beside its lender")
             self.world.inside[self.label] += 1
 
-    async def kick(self, conn: Conn[Seat], bound: float) -> None:
+    async def kick(self, conn: Conn[Seat], bound: float, *, alone: bool = False) -> None:
         assert isinstance(conn, Connection)
         began = trio.current_time()
         await conn.disconnect("out")
         took = trio.current_time() - began
         expect = self.world.expect
+        expect(not alone or conn.ended.is_set() or took >= 10, "a lent hook has not ended")
         expect(took <= bound + SLACK, f"a disconnect took {took} s")
         expect(conn.id not in self.conns, "a disconnected connection is visible")
         expect(conn.inbox is None or conn.inbox.closed.is_set(), "its link is still open")
@@ -140,20 +139,29 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
         with self.lent():
             async with trio.open_nursery() as nursery:
                 for conn in conns:
-                    nursery.start_soon(self.kick, conn, 15.0)
+                    alone = len(conns) == 1
+                    nursery.start_soon(partial(self.kick, conn, 15.0, alone=alone))
 
     # Actions
 
+    @contextmanager
+    def acting(self, what: str) -> Generator[None]:
+        """Be inside, for a client that has been let in."""
+        with self.inside(what):
+            known = type(self) is Yard or self.conn.id in self.world.entered
+            self.world.expect(known, f"{what} before on_connect has ended")
+            yield
+
     @action
     def note(self, words: list[str]) -> list[list[str]]:
-        with self.inside("note"):
+        with self.acting("note"):
             self.state.append([self.label, *words])
             self.state.append(words)
             return self.state
 
     @action
     async def nap(self, seconds: float) -> str:
-        with self.inside("nap"):
+        with self.acting("nap"):
             self.state.append([self.label])
             await trio.sleep(seconds)
             self.broadcast(Yard.said, "woken")
@@ -161,26 +169,36 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
 
     @action
     async def mark(self, mark: str) -> list[str]:
-        with self.inside("mark"):
+        with self.acting("mark"):
             await trio.lowlevel.checkpoint()
             self.conn.state.marks.append(mark)
             return self.conn.state.marks
 
     @action
     async def kick_some(self, names: list[str]) -> None:
-        with self.inside("kick_some"):
+        with self.acting("kick_some"):
             await self.kick_from_turn(
                 *self.conns.select(lambda conn: conn.state.plan.name in names)
             )
+            await trio.sleep(0.5)
+
+    @action
+    async def kick_one(self, name: str, patience: float) -> None:
+        with self.acting("kick_one"):
+            conn = self.conns.find(lambda conn: conn.state.plan.name == name)
+            if conn is not None:
+                with trio.move_on_after(patience):
+                    await self.kick_from_turn(conn)
+                await trio.sleep(0.5)
 
     @action
     async def kick_myself(self) -> None:
-        with self.inside("kick_myself"):
+        with self.acting("kick_myself"):
             await self.kick_from_turn(self.conn)
 
     @action
     def write_later(self) -> None:
-        with self.inside("write_later"):
+        with self.acting("write_later"):
             self.start_soon(self.write)
 
     async def write(self) -> None:
@@ -198,7 +216,7 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
 
     @action
     async def fail(self) -> None:
-        with self.inside("fail"):
+        with self.acting("fail"):
             await trio.lowlevel.checkpoint()
             raise errors.UserError("no")
 
@@ -219,6 +237,7 @@ class Hall(Yard):
         with self.inside("on_connect"):
             self.world.hooks[conn.id].append("connect")
             await self.play(conn.state.plan.connect, conn)
+            self.world.entered.add(conn.id)
 
     async def on_disconnect(self, conn: Conn[Seat]) -> None:
         with self.inside("on_disconnect"):
@@ -240,157 +259,3 @@ class Hall(Yard):
                 await self.kick_from_turn(*self.conns.select(lambda other: other is not conn))
             case _:
                 pass
-
-
-PLACES: dict[str, AnyActor] = {"hall": Hall, "yard": Yard}
-
-
-@attrs.define
-class Player:
-    """Plays a script in a world."""
-
-    world: World
-    nursery: trio.Nursery
-
-    async def play(self, step: Step) -> None:
-        world = self.world
-        match step:
-            case ("enter", place, key, plan, manner):
-                self.enter(place, key, plan, manner)
-            case ("pause", seconds):
-                await trio.sleep(seconds)
-            case ("ask", place, key, plan, name, args, patience):
-                self.nursery.start_soon(self.ask, place, key, plan, name, args, patience)
-            case ("put away", place, key):
-                self.nursery.start_soon(put_away, world.runtime, PLACES[place], key)
-            case ("kick", number):
-                self.kick(number)
-            case (what, number, *rest) if world.links:
-                link: PlayedLink = world.links[int(number) % len(world.links)]
-                getattr(self, what)(link, *rest)
-            case _:
-                pass  # there is no client yet
-
-    def enter(self, place: str, key: str, plan: Plan, manner: Manner) -> None:
-        link = PlayedLink(self.world.runtime, manner=manner)
-        self.world.links.append(link)
-        link.connect(PLACES[place], key, params=plan if place == "hall" else None)
-
-    def call(self, link: PlayedLink, name: str, args: list[Any]) -> None:
-        link.call(name, *args)
-
-    def subscribe(self, link: PlayedLink, on: bool) -> None:
-        if not link.gone:
-            link.subscribe("said", on=on)
-
-    def leave(self, link: PlayedLink, cause: Any) -> None:
-        link.vanish(cause)
-
-    def kick(self, number: int) -> None:
-        """Kick somebody from outside of any turn."""
-        seen = [(i, conn) for i in self.world.instances for conn in i.conns.all()]
-        if seen:
-            instance, conn = seen[number % len(seen)]
-            self.nursery.start_soon(instance.actor.kick, conn, 10.0)
-
-    async def ask(
-        self, place: str, key: str, plan: Plan, name: str, args: list[Any], patience: float
-    ) -> None:
-        target = handle(self.world.runtime, PLACES[place], key).with_params(plan)
-        self.world.held.append(tuple(args))
-        with trio.move_on_after(patience):
-            try:
-                token: Any = getattr(Yard, name)
-                self.world.held.append(await target.call(token, *args))
-            except errors.Error as error:
-                planned = error.code != "internal_error" or "break" in attrs.astuple(plan)
-                self.world.expect(planned, f"{name} failed: {error}")
-
-
-class Watch(logging.Handler):
-    """Sees in the log what a firewall has caught: nobody planned it, if it is no error of ours."""
-
-    def __init__(self, world: World) -> None:
-        super().__init__(logging.ERROR)
-        self.world = world
-
-    def emit(self, record: logging.LogRecord) -> None:
-        error = record.exc_info[1] if record.exc_info else None
-        self.world.expect(is_planned(error), f"{record.getMessage()}: {error!r}")
-
-
-def is_planned(error: BaseException | None) -> bool:
-    if isinstance(error, BaseExceptionGroup):
-        group = cast("BaseExceptionGroup[BaseException]", error)
-        return all(is_planned(inner) for inner in group.exceptions)
-    return error is None or isinstance(error, errors.Error | PlannedError)
-
-
-async def live(script: list[Step]) -> World:
-    """Play a script, end the world, and check what is left of it."""
-    recorder = Recorder()
-    async with opened(Hall, Yard, limits=LIMITS, observer=recorder) as runtime:
-        world = World(runtime)
-        WORLDS.append(world)
-        watch = Watch(world)
-        logging.getLogger("trivet").addHandler(watch)
-        try:
-            with trio.fail_after(10_000):
-                async with trio.open_nursery() as nursery:
-                    player = Player(world, nursery)
-                    for step in script:
-                        await player.play(step)
-        finally:
-            logging.getLogger("trivet").removeHandler(watch)
-    check(world, recorder)
-    return world
-
-
-def check(world: World, recorder: Recorder) -> None:
-    """Check what has to hold when everything is over."""
-    for conn_id, trace in recorder.connections.items():
-        seen = world.hooks[conn_id]
-        if recorder.owners[conn_id].startswith("Hall/"):
-            visible = ConnectionEvent.ADMIT in trace
-            world.expect(seen.count("disconnect") == visible, f"on_disconnect: {seen}, {trace}")
-            world.expect(seen in (["connect", "disconnect"], ["disconnect"], []), f"hooks: {seen}")
-        else:
-            world.expect(seen == [], f"hooks of a class that has none: {seen}")
-    for link in world.links:
-        check_link(world, link)
-    for instance in world.instances:
-        check_instance(world, instance)
-    check_sharing(world)
-    assert not world.problems, "\n".join(world.problems)
-
-
-def check_link(world: World, link: PlayedLink) -> None:
-    frames = [frame for frame in link.frames if frame[0] != "failure" or frame[1] is not None]
-    kinds = [frame[0] for frame in frames]
-    world.expect(kinds.count("init") == (1 if kinds else 0), "not exactly one Init")
-    world.expect(not kinds or kinds[0] == "init", "something came before Init")
-    answered = [frame[1] for frame in frames if frame[0] in ANSWERS]
-    world.expect(answered == sorted(set(answered)), f"calls were answered out of order: {answered}")
-    world.expect(link.gone or link.closing is not None, "a link is still open")
-
-
-def check_instance(world: World, instance: Instance) -> None:
-    mailbox = instance.mailbox
-    world.expect(not instance.conns, "a connection is still visible")
-    world.expect(not instance.reception.connections, "a connection is still kept")
-    world.expect(mailbox.holder is None, f"{mailbox.holder} still holds its actor")
-    world.expect(not mailbox.queue and not mailbox.requests, "turns still wait")
-    nursery = instance.nursery
-    world.expect(nursery.ended is None or nursery.is_closed, "a nursery is still open")
-    for words in instance.state.value:
-        whose = words[0] if words else instance.label
-        world.expect("/" not in whose or whose == instance.label, f"{whose} in {instance.label}")
-
-
-def check_sharing(world: World) -> None:
-    owners: dict[int, str] = {}
-    things = [(f"caller {number}", value) for number, value in enumerate(world.held)]
-    things += [(f"{id(one)} {one.label}", one.state.value) for one in world.instances]
-    for owner, thing in things:
-        for part in mutable_parts(thing):
-            world.expect(owners.setdefault(id(part), owner) == owner, f"{owner} shares {part!r}")

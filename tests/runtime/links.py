@@ -61,7 +61,7 @@ class PlayedLink:
         self.aborted = False
         self.inbox: Inbox | None = None
         self._news = trio.Event()
-        self._calls = 0
+        self.calls = 0
 
     def connect(
         self, actor: type[Actor[Any, Any, Any, Any]], *key: str, params: Any = None
@@ -126,10 +126,10 @@ class PlayedLink:
 
     def call(self, name: str, *args: Any) -> int:
         assert self.inbox is not None
-        self._calls += 1
+        self.calls += 1
         if not self.gone:
-            self.inbox.receive(ActionRequest(self._calls, name, list(args)), 10)
-        return self._calls
+            self.inbox.receive(ActionRequest(self.calls, name, list(args)), 10)
+        return self.calls
 
     def subscribe(self, name: str, *, on: bool = True) -> None:
         assert self.inbox is not None

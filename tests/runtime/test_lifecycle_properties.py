@@ -9,10 +9,11 @@ from __future__ import annotations
 from typing import Any
 
 import trio
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from trio.testing import MockClock
 
-from tests.runtime.lifecycle_model import Plan, Step, live
+from tests.runtime.lifecycle_model import Plan, Step
+from tests.runtime.lifecycle_player import live
 
 PLACE = st.sampled_from(["hall", "hall", "yard"])
 KEY = st.sampled_from("ab")
@@ -33,8 +34,8 @@ def alone(value: object) -> list[Any]:
     return [value]
 
 
-def calling(number: int, call: tuple[str, list[Any]]) -> Step:
-    return ("call", number, *call)
+def both(name: str, patience: float) -> list[Any]:
+    return [name, patience]
 
 
 def asking(place: str, key: str, plan: Plan, call: tuple[str, list[Any]], patience: float) -> Step:
@@ -49,16 +50,17 @@ WITHOUT_ARGUMENTS: list[tuple[str, list[Any]]] = [
 ]
 CALLS: st.SearchStrategy[tuple[str, list[Any]]] = st.one_of(
     st.tuples(st.just("note"), st.builds(nested, st.sampled_from("xyz"))),
-    st.tuples(st.just("nap"), st.builds(alone, st.sampled_from([0.0, 0.5, 3.0, 20.0]))),
+    st.tuples(st.just("nap"), st.builds(alone, st.sampled_from([0.5, 3.0, 20.0, 70.0]))),
     st.tuples(st.just("mark"), st.builds(alone, st.sampled_from("xyz"))),
     st.tuples(st.just("kick_some"), st.builds(alone, st.lists(NAME, max_size=2))),
+    st.tuples(st.just("kick_one"), st.builds(both, NAME, st.sampled_from([0.5, 100.0]))),
     st.sampled_from(WITHOUT_ARGUMENTS),
 )
 
 STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("enter"), PLACE, KEY, GOOD | PLANS, MANNER),
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.5, 1.0, 4.0, 7.0])),
-    st.builds(calling, NUMBER, CALLS),
+    st.tuples(st.just("calls"), NUMBER, st.lists(CALLS, min_size=1, max_size=4)),
     st.builds(asking, PLACE, KEY, GOOD | PLANS, CALLS, st.sampled_from([0.0, 1.0, 100.0])),
     st.tuples(st.just("leave"), NUMBER, st.sampled_from(["client", "network"])),
     st.tuples(st.just("subscribe"), NUMBER, st.booleans()),
@@ -67,6 +69,16 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-@given(script=st.lists(STEPS, min_size=10, max_size=40), scheduler=st.random_module())
+# Somebody is there from the start, so that what follows has somebody to happen to.
+ENTERING: st.SearchStrategy[Step] = st.tuples(st.just("enter"), PLACE, KEY, GOOD, MANNER)
+SCRIPTS = st.builds(
+    list[Step].__add__,
+    st.lists(ENTERING, min_size=3, max_size=5),
+    st.lists(STEPS, min_size=8, max_size=30),
+)
+
+
+@settings(max_examples=5 * settings().max_examples)  # they are short
+@given(script=SCRIPTS, scheduler=st.random_module())
 def test_the_promises_hold(script: list[Step], scheduler: object) -> None:
     trio.run(live, script, clock=MockClock(autojump_threshold=0))
