@@ -159,7 +159,7 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
             self.state.append(words)
             return self.state
 
-    @action
+    @action(timeout=10)
     async def nap(self, seconds: float) -> str:
         with self.acting("nap"):
             self.state.append([self.label])
@@ -252,7 +252,7 @@ class Hall(Yard):
             case "break":
                 raise PlannedError
             case "slow":
-                await trio.sleep(1)
+                await trio.sleep(3)
             case "hang":
                 await trio.sleep_forever()
             case "kick" if conn is not None:

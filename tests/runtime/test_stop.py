@@ -149,6 +149,21 @@ async def test_a_turn_that_does_not_let_itself_be_cut_does_not_hold_up_the_end(
         assert trio.current_time() == 18
 
 
+async def test_a_client_whose_call_outlasts_its_instance_is_told(
+    autojump_clock: MockClock,
+) -> None:
+    async with opened(Worker) as runtime:
+        link = PlayedLink(runtime)
+        link.connect(Worker, "a")
+        await link.gets("init")
+        number = link.call("work_on", 30.0)
+        await put_away(runtime, Worker)
+        assert trio.current_time() == 30
+        assert link.frames[1:] == [("failure", number, "actor.restarting")]
+        again = link.call("note", "still here")
+        assert await link.gets("reply", again)
+
+
 async def test_a_class_may_have_a_grace_of_its_own(autojump_clock: MockClock) -> None:
     class Brief(Worker, grace=2):
         pass

@@ -24,6 +24,7 @@ from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import Fault, fault_of
+from trivet.runtime.call import restarting
 from trivet.runtime.disconnecting import disconnect
 from trivet.runtime.results import misfit
 from trivet.runtime.turn import Turn
@@ -191,7 +192,7 @@ class Connection(Conn[Any]):
     def reply(self, call_id: int, method: Method, value: Any) -> None:
         """Send an action's result, or drop it if the connection is gone."""
         if self.inbox is None or self.phase is not ConnectionState.OPEN:
-            self.instance.runtime.observer.count("reply_dropped")
+            self._reply_late(call_id)
             return
         try:
             frame = self.inbox.link.encoder.reply(call_id, method.binder.result, value)
@@ -207,9 +208,17 @@ class Connection(Conn[Any]):
     def reply_failure(self, call_id: int, fault: Fault) -> None:
         """Send an action's error, or drop it if the connection is gone."""
         if self.inbox is None or self.phase is not ConnectionState.OPEN:
-            self.instance.runtime.observer.count("reply_dropped")
+            self._reply_late(call_id)
             return
         self._push_reply(call_id, self.inbox.link.encoder.failure(call_id, fault))
+
+    def _reply_late(self, call_id: int) -> None:
+        """Answer a call that resisted when it was cut: what came of it, nobody will know."""
+        if self.inbox is not None and self.phase is ConnectionState.PARKED:
+            fault = fault_of(restarting(), where=self.label)
+            self.inbox.link.push(self.inbox.link.encoder.failure(call_id, fault))
+        else:
+            self.instance.runtime.observer.count("reply_dropped")
 
     def _push_reply(self, call_id: int, frame: Frame) -> None:
         assert self.inbox is not None
