@@ -61,6 +61,7 @@ def check_link(world: World, link: PlayedLink) -> None:
     dropped = {frame[1] for frame in frames if frame[-1] == "actor.overloaded"}
     answered = [number for number in answers(link) if number not in dropped]
     world.expect(answered == sorted(set(answered)), f"calls were answered out of order: {answered}")
+    world.expect(not link.aborted or link.manner == "silent", "a link was aborted for nothing")
     world.expect(link.gone or link.closing is not None, "a link is still open")
 
 

@@ -156,3 +156,21 @@ async def test_an_opening_is_not_repeated_at_the_end_of_the_runtime(
         await trio.sleep(1)
     assert link.closing == (1012, "")
     assert LOG == ["on_wake", "before", "on_connect", "on_disconnect stop"]
+
+
+async def test_whoever_is_kicked_while_his_opening_moves_to_the_next_instance_is_out(
+    autojump_clock: MockClock,
+) -> None:
+    """His link outlives the instance that he was visible in: it is the link that has to close."""
+    async with opened(Room) as runtime:
+        SCRIPT["on_connect"] = SCRIPT["on_disconnect"] = "sleep 3"
+        link = knock(runtime)
+        await wait_all_tasks_blocked()
+        (conn,) = (await wake(runtime, Room)).conns.all()
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(put_away, runtime, Room)
+            await wait_all_tasks_blocked()
+            assert link.closing is None
+            await conn.disconnect("out", reconnect=False)
+        assert link.closing == (4001, "out")
+        assert not link.aborted

@@ -8,7 +8,8 @@ Rules this file keeps:
    cancelled or not: that is at most the hook's own deadline.
 3. If another turn still holds the actor when the time is over, the hook stays in the queue.
 4. A hook of the connection itself would wait for its own end: it is refused.
-5. Whoever still holds a connection that its instance has parked reaches the client all the same.
+5. Whoever still holds a connection whose instance has left its link to the next one, parked or in
+   the middle of its opening, reaches the client all the same.
 """
 
 from __future__ import annotations
@@ -52,12 +53,13 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
     await trio.lowlevel.checkpoint_if_cancelled()
     if conn.phase in ENDED:
         return
-    if conn.phase is ConnectionState.PARKED:
-        await _disconnect_parked(conn, reason, reconnect)
-        return
     turn = current_turn()
     if turn is not None and any(link.hook_of is conn for link in turn.chain()):
         raise WouldDeadlockError
+    if conn.inbox is not None and conn.inbox.connection is not conn:
+        await _disconnect_link(conn.inbox, conn.instance.limits.close_time, reason, reconnect)
+        if conn.phase is ConnectionState.PARKED:
+            return
     if conn.is_standing:
         conn.close("kick", _code(reconnect), reason)
     if turn is None or turn.instance is not conn.instance:
@@ -70,15 +72,13 @@ def _code(reconnect: bool) -> int:
     return KICKED if reconnect else STAY_AWAY
 
 
-async def _disconnect_parked(conn: Connection, reason: str, reconnect: bool) -> None:
+async def _disconnect_link(inbox: Inbox, seconds: float, reason: str, reconnect: bool) -> None:
     """Close the link; the hook runs in the next instance, where the connection goes on or ends."""
-    inbox = conn.inbox
-    assert inbox is not None
     if inbox.connection is not None:
         await disconnect(inbox.connection, reason, reconnect=reconnect)
     else:
         inbox.kick(_code(reconnect), reason)
-        await _wait_closed(inbox, conn.instance.limits.close_time)
+        await _wait_closed(inbox, seconds)
 
 
 async def _lend(lender: Turn, conn: Connection) -> None:
