@@ -6,6 +6,7 @@ Links, stores and observers are written against these, never against the runtime
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
 import attrs
@@ -13,6 +14,7 @@ import attrs
 from trivet.declare.definition import EventBinding
 from trivet.declare.event import Overflow
 from trivet.declare.interfaces import CloseCause
+from trivet.declare.options import Durability
 from trivet.declare.values import Shape
 from trivet.lifecycle.actor import ActorEvent
 from trivet.lifecycle.connection import ConnectionEvent
@@ -20,6 +22,7 @@ from trivet.protocol.faults import Fault
 
 __all__ = [
     "ActorRecord",
+    "Committed",
     "Encoder",
     "Frame",
     "KeyTaken",
@@ -27,9 +30,15 @@ __all__ = [
     "LinkOwner",
     "Observer",
     "Randomness",
+    "RecordDamaged",
     "Segment",
     "Storage",
     "StorageError",
+    "StorageFailed",
+    "StorageFull",
+    "StorageInUse",
+    "StorageUnreadable",
+    "StoredConnection",
     "WallClock",
 ]
 
@@ -99,6 +108,19 @@ class LinkOwner(Protocol):
 
 
 @attrs.frozen(kw_only=True)
+class StoredConnection:
+    """A connection whose ``on_disconnect`` has not run yet, as a store keeps it.
+
+    Attributes:
+        id: The connection's id.
+        state: The stored form of its state, ``None`` if it has none.
+    """
+
+    id: str
+    state: bytes | None
+
+
+@attrs.frozen(kw_only=True)
 class ActorRecord:
     """What a store knows of one actor.
 
@@ -108,6 +130,7 @@ class ActorRecord:
         key: The actor's key, unique per name.
         created_at: Seconds since the epoch.
         state: The stored form of its state, ``None`` if it has none.
+        connections: Those whose ``on_disconnect`` has not run yet, oldest first.
     """
 
     id: str
@@ -115,14 +138,26 @@ class ActorRecord:
     key: tuple[str, ...]
     created_at: float
     state: bytes | None = None
+    connections: tuple[StoredConnection, ...] = ()
 
 
 @attrs.frozen(kw_only=True)
 class Segment:
-    """One save: everything an actor changed since the last, stored all or nothing."""
+    """One save: everything an actor changed since the last, stored all or nothing.
+
+    Attributes:
+        actor_id: Whose it is.
+        durability: What it has to survive once it is stored.
+        state: The stored form of the state, ``None`` if that is unchanged.
+        connections: New and changed connections.
+        ended: The ids of connections whose ``on_disconnect`` has run.
+    """
 
     actor_id: str
-    state: bytes | None
+    durability: Durability = "power"
+    state: bytes | None = None
+    connections: tuple[StoredConnection, ...] = ()
+    ended: tuple[str, ...] = ()
 
 
 class StorageError(Exception):
@@ -137,6 +172,30 @@ class KeyTaken(StorageError):
         self.existing = existing
 
 
+class StorageFull(StorageError):
+    """There is no room left; what is stored stays readable, and room makes it work again."""
+
+
+class RecordDamaged(StorageError):
+    """What is stored of an actor does not match its checksum."""
+
+
+class StorageInUse(StorageError):
+    """Somebody else has the store open."""
+
+
+class StorageUnreadable(StorageError):
+    """What is there is no store, a damaged one, or one of a newer version."""
+
+
+class StorageFailed(StorageError):
+    """The store has failed for good: nothing is stored any more by this process."""
+
+
+Committed = Callable[[StorageError | None], None]
+"""Hears what became of a segment."""
+
+
 class Storage(Protocol):
     """Where actors live while they are not awake.
 
@@ -149,8 +208,24 @@ class Storage(Protocol):
     durable: bool
     immediate: bool
 
-    async def create(self, record: ActorRecord) -> None:
-        """Store a new actor.
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed for good."""
+        ...
+
+    def open(self) -> AbstractAsyncContextManager[None]:
+        """Open the store for as long as the body runs; everything below works only then.
+
+        Leaving waits until what was committed is stored.
+
+        Raises:
+            StorageInUse: If somebody else has it open.
+            StorageUnreadable: If what is there is no store, or one of a newer version.
+        """
+        ...
+
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
+        """Store a new actor; on return it is as durable as asked.
 
         Raises:
             KeyTaken: If the key is in use.
@@ -158,19 +233,35 @@ class Storage(Protocol):
         ...
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
-        """Return the actor with a key."""
+        """Return the actor with a key.
+
+        Raises:
+            RecordDamaged: If what is stored of it is damaged.
+        """
         ...
 
     async def load(self, actor_id: str) -> ActorRecord | None:
-        """Return the actor with an id."""
+        """Return the actor with an id.
+
+        Raises:
+            RecordDamaged: If what is stored of it is damaged.
+        """
         ...
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""
         ...
 
-    async def commit(self, segment: Segment) -> None:
-        """Store a segment; on return it is as durable as the store can make it."""
+    def commit(self, segment: Segment, done: Committed) -> None:
+        """Store a segment; never blocks.
+
+        Segments of one actor are stored in the order in which they are given.
+
+        Args:
+            segment: What has changed.
+            done: Called exactly once, in Trio's thread, when the segment is as durable as it asks,
+                or with the error if that is not possible; it may be called before this returns.
+        """
         ...
 
 

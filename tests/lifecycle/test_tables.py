@@ -52,13 +52,20 @@ def test_nothing_leaves_an_end(
 
 
 def test_a_visible_connection_ends_through_on_disconnect_only() -> None:
-    """Take LEAVE away, and nothing that was admitted can end."""
+    """Take LEAVE away, and what was admitted can end only by owing its hook."""
     without = {
         state: {event: to for event, to in leads.items() if event is not ConnectionEvent.LEAVE}
         for state, leads in CONNECTION.transitions.items()
     }
     table = Table("cut", start=CONNECTION.start, final=CONNECTION.final, transitions=without)
-    assert not reachable(table, ConnectionState.CONNECTING) & table.final
+    ends = reachable(table, ConnectionState.CONNECTING) & table.final
+    assert ends == {ConnectionState.OWED}
+
+
+def test_an_owed_hook_is_taken_over() -> None:
+    event = ConnectionEvent
+    assert CONNECTION.accepts([event.CHECK, event.ADMIT, event.OPEN, event.CLOSE, event.HAND_OVER])
+    assert CONNECTION.accepts([event.TAKE_OVER, event.LEAVE, event.LEFT])
 
 
 def test_a_refused_connection_never_leaves() -> None:

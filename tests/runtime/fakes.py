@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import attrs
 
+from trivet.declare.options import Limits
 from trivet.lifecycle.actor import ActorState
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.turn import Turn
@@ -16,6 +17,7 @@ class FakeInstance:
     label: str
     mailbox: Mailbox
     phase: ActorState = ActorState.AWAKE
+    limits: Limits = attrs.Factory(Limits)
 
 
 def fake_instance(label: str = "Fake/a", limit: int = 2) -> Any:

@@ -51,6 +51,9 @@ class Recorder:
         lives[-1].append(event)
 
     def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
+        if event is ConnectionEvent.TAKE_OVER and conn_id in self.connections:
+            earlier = sum(key.startswith(conn_id) for key in self.connections)
+            self.connections[f"{conn_id} life {earlier}"] = self.connections.pop(conn_id)
         self.connections.setdefault(conn_id, []).append(event)
         assert self.owners.setdefault(conn_id, actor) == actor
 

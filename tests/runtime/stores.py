@@ -5,7 +5,8 @@ from __future__ import annotations
 import attrs
 import trio
 
-from trivet.ports import ActorRecord, Segment, StorageError
+from trivet.declare.options import Durability
+from trivet.ports import ActorRecord, Committed, Segment, StorageError, StorageFull
 from trivet.storage.memory import MemoryStorage
 
 
@@ -14,24 +15,22 @@ class Save:
     """One save on its way.
 
     Attributes:
-        data: The state it stores.
+        segment: What it stores.
     """
 
-    data: bytes | None
-    _over: trio.Event = attrs.Factory(trio.Event)
-    _error: StorageError | None = None
+    segment: Segment
+    _store: HeldStorage
+    _done: Committed
+
+    @property
+    def data(self) -> bytes | None:
+        return self.segment.state
 
     def succeed(self) -> None:
-        self._over.set()
+        MemoryStorage.commit(self._store, self.segment, self._done)
 
-    def fail(self) -> None:
-        self._error = StorageError("the disk says no")
-        self._over.set()
-
-    async def wait(self) -> None:
-        await self._over.wait()
-        if self._error is not None:
-            raise self._error
+    def fail(self, error: StorageError | None = None) -> None:
+        self._done(error or StorageError("the disk says no"))
 
 
 class HeldStorage(MemoryStorage):
@@ -40,6 +39,7 @@ class HeldStorage(MemoryStorage):
     Attributes:
         saves: Every save that was begun.
         holding: Whether saves wait for the test; else they succeed.
+        full: Whether there is no room for any.
         broken: Whether finding and loading fails.
         records: Actors as they were created.
     """
@@ -51,13 +51,14 @@ class HeldStorage(MemoryStorage):
         super().__init__()
         self.saves: list[Save] = []
         self.holding = True
+        self.full = False
         self.broken = False
         self.records: list[ActorRecord] = []
 
-    async def create(self, record: ActorRecord) -> None:
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
         await trio.lowlevel.checkpoint()
         self.records.append(record)
-        await super().create(record)
+        await super().create(record, durability)
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         await self._look()
@@ -72,9 +73,10 @@ class HeldStorage(MemoryStorage):
         if self.broken:
             raise StorageError("the disk cannot be read")
 
-    async def commit(self, segment: Segment) -> None:
-        save = Save(segment.state)
+    def commit(self, segment: Segment, done: Committed) -> None:
+        save = Save(segment, self, done)
         self.saves.append(save)
-        if self.holding:
-            await save.wait()
-        await super().commit(segment)
+        if self.full:
+            save.fail(StorageFull("there is no room"))
+        elif not self.holding:
+            save.succeed()

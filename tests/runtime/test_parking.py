@@ -170,7 +170,7 @@ async def test_whoever_is_kicked_while_his_opening_moves_to_the_next_instance_is
         async with trio.open_nursery() as nursery:
             nursery.start_soon(put_away, runtime, Room)
             await wait_all_tasks_blocked()
-            assert link.closing is None
+            assert not link.gone
             await conn.disconnect("out", reconnect=False)
         assert link.closing == (4001, "out")
         assert not link.aborted

@@ -363,10 +363,10 @@ async def test_a_store_that_cannot_be_read_fails_those_who_ask_and_nobody_else()
         for handle in (runtime.client.get(Riser, "a"), by_id):
             with pytest.raises(errors.ActionError) as caught:
                 await handle.call(Riser.get)
-            assert caught.value.code == "internal_error"
+            assert caught.value.code == "state_not_loaded"
         link = PlayedLink(runtime)
         link.connect(Riser, "a")
-        assert await link.closed() == (1011, "rivetkit.internal_error")
+        assert await link.closed() == (1011, "actor.state_not_loaded")
         storage.broken = False
         assert (await by_id.call(Riser.get))[-1] == "woken"
 

@@ -106,11 +106,34 @@ def test_what_does_not_fit_stays_a_change() -> None:
     assert state.capture() == shape(list[int]).encode([1, 2])
 
 
-def test_what_was_not_stored_after_all_is_captured_again() -> None:
+def test_while_the_turn_goes_on_the_state_stays_touched() -> None:
+    """It may have kept the object, and change it without reading ``self.state`` again."""
     state = state_of(list[int], [1])
-    data = state.capture()
-    state.forget_stored()
-    assert state.capture() == data
+    state.capture(goes_on=True)
+    assert state.touched
+    state.value.append(2)
+    assert state.capture() == shape(list[int]).encode([1, 2])
+    assert not state.touched
+
+
+def test_a_state_beyond_its_limit_is_refused_with_its_size() -> None:
+    state = state_of(str, "x" * 2_000_000)
+    with pytest.raises(errors.ActionError) as caught:
+        state.capture()
+    assert caught.value.code == "state_too_large"
+    assert caught.value.metadata == {"size": 2_000_005, "limit": 1_048_576}
+
+
+@pytest.mark.parametrize(("annotation", "value"), [(list[int], [1]), (tuple[int, ...], (1,))])
+def test_a_snapshot_brings_back_what_there_was(annotation: Any, value: Any) -> None:
+    state = state_of(annotation, value)
+    before = state.snapshot()
+    assert not state.differs_from(before)
+    state.value = annotation([1, 2]) if annotation is not list[int] else [1, 2]
+    assert state.differs_from(before)
+    state.roll_back(before)
+    assert state.value == value
+    assert state.touched
 
 
 def test_it_is_assigned_in_a_turn_of_its_actor_only() -> None:

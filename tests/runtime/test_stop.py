@@ -284,10 +284,12 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
             with trio.move_on_after(1):
                 await call(runtime, Worker.note, "lost")
 
-        nursery.start_soon(note)
+        storage.holding = False
         link = PlayedLink(runtime)
         link.connect(Worker, "b")
         await link.gets("init")
+        storage.holding = True
+        nursery.start_soon(note)
         await trio.sleep(2)
         await put_away(runtime, Worker)
         assert trio.current_time() == 17

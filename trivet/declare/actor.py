@@ -241,8 +241,18 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
     async def on_create(self, input: InputT) -> None:
         """Run once in an actor's life, after its state was made."""
 
-    async def on_migrate(self, *, new: bool) -> None:
-        """Bring stored data of an older class into shape."""
+    async def on_migrate(self, stored: Any, *, new: bool) -> Any:
+        """Bring the stored state of an older class into shape, before it is read.
+
+        Args:
+            stored: The state as plain data: an attrs object is a dict with the names of its
+                attributes, a tuple or set a list, an ``Enum`` its value, and so on; ``None`` if
+                the actor is new. It may be changed in place.
+            new: Whether the actor is being created.
+
+        Returns:
+            What the state is read from; ``None`` for ``stored`` itself.
+        """
 
     async def on_wake(self) -> None:
         """Run at every start, before the actor answers."""

@@ -43,6 +43,7 @@ class Method:
     is_async: bool
     timeout: float
     readonly: bool
+    atomic: bool
     looks_at_result: bool
     binder: Binder
     may_run_inline: bool
@@ -88,6 +89,7 @@ class Definition:
     default_conn_state: Callable[[], Any]
     has_connect_hooks: bool
     has_start_hooks: bool
+    has_atomic_actions: bool
 
     @property
     def runs_call_hooks(self) -> bool:

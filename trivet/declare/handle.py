@@ -233,6 +233,11 @@ class Client:
         self._transport = transport
         self._handles: dict[Any, Handle[Any]] = {}
 
+    @property
+    def transport(self) -> Transport:
+        """How it reaches actors."""
+        return self._transport
+
     def _handle(self, actor: Any, key: tuple[str, ...], create: bool) -> Handle[Any]:
         """Make the handle of a key, or return the one that was made for it and is remembered.
 

@@ -52,6 +52,8 @@ class Limits:
     ping_after: float = 20.0
     dead_after: float = 20.0
     grace: float = 15.0
+    state_limit: int = MEBIBYTE
+    save_interval: float = 1.0
     connections_per_address: int = 256
     connections: int = 10_000
 

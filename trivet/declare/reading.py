@@ -34,7 +34,6 @@ __all__ = ["define"]
 
 PLAIN = (int, str, bool, float, bytes)
 LATER_HOOKS = {
-    "on_migrate": "migration of stored state",
     "on_sleep": "sleep",
     "on_destroy": "destroy",
     "on_request": "raw HTTP",
@@ -44,13 +43,13 @@ LATER_HOOKS = {
     "authorize": "authorize",
 }
 LATER_OPTIONS = {
-    "durability": "durability levels",
     "sleep_after": "sleep",
     "concurrent": "concurrent actions",
     "hibernate_websockets": "raw WebSockets",
 }
-LATER_ACTION_OPTIONS = ("atomic", "concurrent", "reentrant", "cancel_with_caller")
+LATER_ACTION_OPTIONS = ("concurrent", "reentrant", "cancel_with_caller")
 HOOKS = (
+    "on_migrate",
     "create_state",
     "on_create",
     "on_wake",
@@ -62,6 +61,8 @@ HOOKS = (
     "on_before_action_response",
     "can_subscribe",
 )
+
+START_HOOKS = frozenset({"on_migrate", "create_state", "on_create", "on_wake", "run"})
 
 
 def define(
@@ -128,7 +129,8 @@ class _Reader:
                 conn_state, "create_conn_state" in hooks, "connection state"
             ),
             has_connect_hooks=bool(hooks & connect_hooks),
-            has_start_hooks=bool(hooks & {"create_state", "on_create", "on_wake", "run"}),
+            has_start_hooks=bool(hooks & START_HOOKS),
+            has_atomic_actions=any(method.atomic for method in by_name.values()),
         )
 
     def refuse_later_features(self) -> None:
@@ -241,7 +243,8 @@ class _Reader:
             readonly=options.readonly,
             looks_at_result=looks_at_result,
             binder=binder,
-            may_run_inline=not (declaration.is_async or looks_at_result),
+            atomic=options.atomic,
+            may_run_inline=not (declaration.is_async or looks_at_result or options.atomic),
             plain_result=next((kind for kind in PLAIN if kind is result), None),
             bind=binder.bind,
             copy_result=binder.result.copy,

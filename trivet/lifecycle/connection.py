@@ -3,6 +3,8 @@
 A connection becomes visible in ``conns`` when it enters ``CONNECTING``; from there every way out
 leads through ``CLOSING``, and so through ``on_disconnect``, exactly once. When its instance is put
 away an open connection is ``PARKED``: its link stays, and the next instance takes it up again.
+When a save has failed ``on_disconnect`` could store nothing: it is ``OWED``. The next instance, in
+this process or after a kill in the next, begins a life of its own with it: ``TAKE_OVER``.
 """
 
 from __future__ import annotations
@@ -24,6 +26,7 @@ class ConnectionState(Enum):
     PARKED = "parked"
     CLOSING = "closing"
     LEAVING = "leaving"
+    OWED = "owed"
     CLOSED = "closed"
     REFUSED = "refused"
 
@@ -38,6 +41,8 @@ class ConnectionEvent(Enum):
     PARK = "the instance is put away"
     RESTORE = "the next instance takes it up"
     CLOSE = "anybody ends it"
+    HAND_OVER = "saving failed: the next instance runs on_disconnect"
+    TAKE_OVER = "the store knows that on_disconnect is owed"
     LEAVE = "on_disconnect begins"
     LEFT = "on_disconnect has ended"
 
@@ -45,9 +50,12 @@ class ConnectionEvent(Enum):
 CONNECTION: Table[ConnectionState, ConnectionEvent] = Table(
     "connection",
     start=ConnectionState.NEW,
-    final=[ConnectionState.CLOSED, ConnectionState.REFUSED],
+    final=[ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.OWED],
     transitions={
-        ConnectionState.NEW: {ConnectionEvent.CHECK: ConnectionState.CHECKING},
+        ConnectionState.NEW: {
+            ConnectionEvent.CHECK: ConnectionState.CHECKING,
+            ConnectionEvent.TAKE_OVER: ConnectionState.CLOSING,
+        },
         ConnectionState.CHECKING: {
             ConnectionEvent.REFUSE: ConnectionState.REFUSED,
             ConnectionEvent.ADMIT: ConnectionState.CONNECTING,
@@ -64,7 +72,10 @@ CONNECTION: Table[ConnectionState, ConnectionEvent] = Table(
             ConnectionEvent.RESTORE: ConnectionState.OPEN,
             ConnectionEvent.CLOSE: ConnectionState.CLOSING,
         },
-        ConnectionState.CLOSING: {ConnectionEvent.LEAVE: ConnectionState.LEAVING},
+        ConnectionState.CLOSING: {
+            ConnectionEvent.LEAVE: ConnectionState.LEAVING,
+            ConnectionEvent.HAND_OVER: ConnectionState.OWED,
+        },
         ConnectionState.LEAVING: {ConnectionEvent.LEFT: ConnectionState.CLOSED},
     },
 )

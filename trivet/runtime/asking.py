@@ -17,6 +17,7 @@ from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.call import Ask, InstanceMoved, Submission
 from trivet.runtime.hooks import check
+from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
 from trivet.runtime.turn import current_turn, running_turn
 from trivet.runtime.waits import waiting_for
@@ -47,22 +48,37 @@ async def ask(
     await trio.lowlevel.checkpoint_if_cancelled()
     if not method.may_run_inline or instance.mailbox.holder is not None:
         return await _queue(Ask(instance, method, args, kwargs))
+    passage = Passage() if instance.holds_effects else None
     try:
-        value, failure = answer_inline(instance, method, args, kwargs), None
+        value, failure = answer_inline(instance, method, args, kwargs, passage), None
     except Error as error:
         value, failure = None, error
-    if instance.runtime.checkpoint_is_due() or instance.holds_effects:
-        await _after_inline(instance)
+    if instance.runtime.checkpoint_is_due():
+        await trio.lowlevel.checkpoint()
+    if passage is not None:
+        await passage.wait()
     if failure is not None:
         raise failure
     return value
 
 
 def answer_inline(
-    instance: Instance, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None
+    instance: Instance,
+    method: Method,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any] | None,
+    passage: Passage | None = None,
 ) -> Any:
-    """Run a synchronous action of an idle actor now; a failure is raised as a fresh exception."""
-    mailbox = instance.mailbox
+    """Run a synchronous action of an idle actor now; a failure is raised as a fresh exception.
+
+    Args:
+        instance: The actor.
+        method: Its action.
+        args: Positional arguments, checked and copied.
+        kwargs: Keyword arguments, checked and copied.
+        passage: What the answer waits for, if the actor's effects wait for its saves.
+    """
+    mailbox, touched = instance.mailbox, instance.state.touched
     turn = mailbox.holder = instance.runtime.inline_turn
     try:
         if kwargs is None:
@@ -78,23 +94,20 @@ def answer_inline(
         if turn.conn is not None:
             conn, turn.conn = turn.conn, None
             instance.reception.call_ended(conn, turn)
-        if mailbox.queue:
+        if method.readonly:
+            instance.state.touched = touched
+        if passage is not None:
+            instance.gate.emit(passage.release, passage.drop)
+        if mailbox.queue or mailbox.gate is not None:
             mailbox.advance()
         else:
             mailbox.holder = None
     raise error_of(failure)
 
 
-async def _after_inline(instance: Instance) -> None:
-    """Let other tasks run, and the effects of an inline call become durable."""
-    await trio.lowlevel.checkpoint()
-    if not instance.gate.is_open:
-        await instance.gate.settle()
-
-
 def run_inline(call: Submission) -> None:
     """Run a synchronous call of a link now, on its reader's task."""
-    instance = call.instance
+    instance, touched = call.instance, call.instance.state.touched
     instance.mailbox.enter(call)
     call.is_inline = True
     if call.deadline < math.inf:  # else nobody can ask for anything that only the call knows
@@ -108,6 +121,8 @@ def run_inline(call: Submission) -> None:
     else:
         call.result(value)
     finally:
+        if call.method.readonly:
+            instance.state.touched = touched
         instance.mailbox.end(call)
 
 

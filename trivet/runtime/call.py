@@ -82,8 +82,15 @@ class Call(Turn):
 
     def grant(self) -> None:
         """Let the actor's worker run it."""
-        self.active = self.begun = True
+        self.begun = True
+        self.begin()
         self.instance.worker.wake()
+
+    @property
+    def may_suspend(self) -> bool:
+        """Whether anything else may run while it holds its actor."""
+        is_short_connection = self.conn is not None and self.conn.kind == "call"
+        return is_short_connection or not self.method.may_run_inline
 
     @property
     def where(self) -> str:
@@ -119,6 +126,11 @@ class InlineTurn(Turn):
 
     def __init__(self) -> None:
         self.conn = None
+
+    @property
+    def may_suspend(self) -> bool:
+        """Nothing else runs while it holds its actor."""
+        return False
 
 
 class Ask(Call):

@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import attrs
 import trio
 
 from trivet.declare.errors import ConnStateNotEnabled, Error
@@ -26,6 +25,7 @@ from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionS
 from trivet.protocol.faults import Fault, fault_of
 from trivet.runtime.call import restarting
 from trivet.runtime.disconnecting import disconnect
+from trivet.runtime.parked import Parked
 from trivet.runtime.results import misfit
 from trivet.runtime.turn import Turn
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
-__all__ = ["NO_REQUEST", "REFUSED", "Connection", "Parked"]
+__all__ = ["NO_REQUEST", "REFUSED", "Connection"]
 
 T = TypeVar("T")
 
@@ -45,17 +45,6 @@ NO_REQUEST = Request()
 UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
 OPENING = UNSEEN | {ConnectionState.CONNECTING}
 STANDING = frozenset({ConnectionState.CONNECTING, ConnectionState.OPEN})
-
-
-@attrs.frozen(kw_only=True)
-class Parked:
-    """What is left of a connection while its actor has no instance."""
-
-    actor: str
-    actor_id: str
-    conn_id: str
-    state: bytes | None
-    subscriptions: frozenset[str]
 
 
 class Connection(Conn[Any]):
@@ -151,13 +140,34 @@ class Connection(Conn[Any]):
         """The connection's state."""
         if self.instance.definition.conn_state is None:
             raise ConnStateNotEnabled
+        self.instance.watch(self)
         return self._state
 
     @state.setter
     def state(self, value: Any) -> None:
         if self.instance.definition.conn_state is None:
             raise ConnStateNotEnabled
+        self.instance.watch(self)
         self._state = value
+
+    def encode_state(self) -> bytes | None:
+        """Return the stored form of its state.
+
+        Raises:
+            ValidationError: If the state does not fit its type.
+        """
+        shape = self.instance.definition.conn_state
+        return None if shape is None else shape.encode(self._state)
+
+    def decode_state(self, data: bytes | None) -> None:
+        """Take its state over from the stored form.
+
+        Raises:
+            ValidationError: If that does not fit the type.
+        """
+        shape = self.instance.definition.conn_state
+        if shape is not None and data is not None:
+            self._state = shape.decode(data)
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send an event to this client alone."""
@@ -234,7 +244,7 @@ class Connection(Conn[Any]):
             )
 
     def open(self) -> None:
-        """Say Init, then what was sent before it, then handle what has arrived."""
+        """Say Init, then what was sent before it."""
         assert self.inbox is not None
         self.step(ConnectionEvent.OPEN)
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
@@ -243,7 +253,6 @@ class Connection(Conn[Any]):
             unsent, self._unsent = self._unsent, []
             for frame, event, overflow in unsent:
                 self.push(frame, event, overflow)
-        self.inbox.pump()
 
     def _greet(self, frame: Frame) -> None:
         assert self.inbox is not None
@@ -311,10 +320,15 @@ class Connection(Conn[Any]):
         return self.phase in STANDING
 
     def park(self) -> None:
-        """Leave the link to the next instance."""
+        """Leave the link to the next instance.
+
+        Raises:
+            ValidationError: If its state does not fit its type.
+        """
         assert self.inbox is not None
-        shape = self.instance.definition.conn_state
-        state = None if shape is None else shape.encode(self._state)
+        # What the store has of its state counts, if it has anything; a failed save is not in there.
+        journaled = self.instance.journal is not None and self.instance.gate.has_failed
+        state = None if journaled else self.encode_state()
         self.step(ConnectionEvent.PARK)
         self.instance.conns.remove(self)
         self.inbox.park(
@@ -327,15 +341,24 @@ class Connection(Conn[Any]):
             )
         )
 
-    def restore(self, parked: Parked) -> None:
-        """Come back as the connection that an earlier instance parked."""
-        shape = self.instance.definition.conn_state
-        if shape is not None and parked.state is not None:
-            self._state = shape.decode(parked.state)
+    def restore(self, parked: Parked, state: bytes | None) -> None:
+        """Come back as the connection that an earlier instance parked.
+
+        Args:
+            parked: What is left of it.
+            state: The stored form of its state.
+        """
+        self.decode_state(state)
         self.subscriptions = set(parked.subscriptions)
         self.phase = ConnectionState.PARKED
         self.greeted = True
         self.step(ConnectionEvent.RESTORE)
+
+    def resume_leaving(self, stored: bytes | None) -> None:
+        """Come back only to leave: an earlier instance, or process, owed its ``on_disconnect``."""
+        self.decode_state(stored)
+        self.close_cause = "crash"
+        self.step(ConnectionEvent.TAKE_OVER)
 
     def abandon(self) -> None:
         """End a connection whose opening the stopping instance cuts; its link stays."""

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorState
-from trivet.ports import ActorRecord, StorageError
-from trivet.protocol.faults import error_of, fault_of
+from trivet.protocol.faults import error_of
 from trivet.runtime.instance import Instance
-from trivet.runtime.life import duplicate_key, not_found, start
+from trivet.runtime.life import start
+from trivet.runtime.starting import duplicate_key, not_found
 from trivet.runtime.turn import current_turn
 from trivet.runtime.waits import WAITING, waiting_for_start
 
@@ -129,7 +129,7 @@ class Directory:
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         key = address.key
         if address.actor_id is not None:
-            record = await self._load(address.actor_id)
+            record = await self._runtime.records.load(address.actor_id)
             if record is None or record.name != definition.name:
                 raise not_found(definition.name, key)
             key = record.key
@@ -143,13 +143,6 @@ class Directory:
         else:
             instance.nursery.start_soon(start, instance, address, context=instance.context.copy())
         return instance
-
-    async def _load(self, actor_id: str) -> ActorRecord | None:
-        try:
-            return await self._runtime.storage.load(actor_id)
-        except StorageError as error:
-            fault = fault_of(error, where=f"loading actor {actor_id}")
-        raise error_of(fault)
 
 
 def _was_for_another(instance: Instance, address: Address) -> bool:

@@ -20,6 +20,7 @@ import trio
 
 from trivet.declare.errors import WouldDeadlockError
 from trivet.lifecycle.connection import ConnectionState
+from trivet.runtime.atomic import refuse_in_atomic_turn
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.turn import Turn, current_turn
 
@@ -36,7 +37,7 @@ PATIENCE = 0.1
 """How much longer than promised to wait for a hook that is just about to be cut: it may have begun
 a moment after its link had closed."""
 
-ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED})
+ENDED = frozenset({ConnectionState.CLOSED, ConnectionState.REFUSED, ConnectionState.OWED})
 
 
 async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
@@ -49,6 +50,7 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
 
     Raises:
         WouldDeadlockError: Inside this connection's own connect or disconnect hook.
+        AtomicTurnError: In an atomic turn that has changed anything.
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     if conn.phase in ENDED:
@@ -56,12 +58,14 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
     turn = current_turn()
     if turn is not None and any(link.hook_of is conn for link in turn.chain()):
         raise WouldDeadlockError
+    refuse_in_atomic_turn(conn.instance)
     if conn.inbox is not None and conn.inbox.connection is not conn:
         await _disconnect_link(conn.inbox, conn.instance.limits.close_time, reason, reconnect)
         if conn.phase is ConnectionState.PARKED:
             return
     if conn.is_standing:
         conn.close("kick", _code(reconnect), reason)
+        conn.instance.gate.end_segment()  # the goodbye leaves behind what the turn has done so far
     if turn is None or turn.instance is not conn.instance:
         await _wait_ended(conn)
     else:
@@ -91,6 +95,9 @@ async def _lend(lender: Turn, conn: Connection) -> None:
         conn.lenders.remove(lender)
         with bounded_cleanup(conn.instance.limits.hook_time):
             await _end_loan(lender, conn)
+        atomic = conn.instance.gate.atomic
+        if atomic is not None:
+            atomic.begin_anew()  # what the hook has done is done
 
 
 async def _end_loan(lender: Turn, conn: Connection) -> None:

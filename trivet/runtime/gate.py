@@ -2,14 +2,17 @@
 
 Rules this file keeps:
 
-1. An effect leaves in the order it was made, behind every effect before it.
-2. On a durable store it waits for the save that contains every change made before it, and what the
-   running turn changes until it next suspends. While no turn runs, nothing was touched since the
-   last save and nothing waits, it leaves at once.
-3. At most one save of an actor is in flight; the next takes the newest state. The saver runs in a
-   task of its own, so it only ever sees the state while the running turn is suspended or over:
-   a synchronous turn is never cut in two.
-4. A failed save drops everything in the gate; those who wait are told, the instance is rebuilt.
+1. An effect leaves in the order it was made, behind every effect before it. On a store that is
+   waited for, it leaves when the segment that it belongs to, and all before, are stored; at once,
+   if there is nothing to store.
+2. A segment ends (it is *sealed*: encoded, and put behind those before it) where the contract says:
+   at the end of a turn, where a turn asks for it, and when a suspended turn has said something and
+   the store can take a save. So a state is only ever encoded when no turn is in the middle of a
+   step, and what one turn has changed by halves is never stored because another has ended.
+3. At the end of a turn that is lazy: while a save is in flight, the turns that end meanwhile are
+   sealed together. But a turn that may suspend begins behind a sealed segment.
+4. At most one save of an actor is in flight; the next takes everything that is sealed by then.
+5. A failed save drops everything in the gate; those who wait are told, the instance is rebuilt.
    Until it is gone nothing of it leaves or is stored any more: all that rests on what was lost.
 """
 
@@ -20,54 +23,87 @@ from collections import deque
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import trio
-
 from trivet.declare.errors import ActionError, Error, ValidationError
 from trivet.ports import Segment, StorageError
-from trivet.protocol.faults import Fault, error_of
+from trivet.protocol.faults import Fault, error_of, fault_of
+from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
+from trivet.runtime.changes import Changes, merged
+from trivet.runtime.passage import Passage
+from trivet.runtime.store_faults import not_serializable, save_fault
+from trivet.runtime.turn import Turn, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["Gate", "not_serializable"]
+__all__ = ["Gate"]
 
 logger = logging.getLogger(__name__)
 
 Release = Callable[[], object]
 Drop = Callable[[Error], object]
-
-NOT_SAVED = Fault("actor", "state_not_saved", "The actor's state could not be saved")
-
-
-def not_serializable(error: ValidationError) -> Fault:
-    """Say why a state cannot be stored, and where in it."""
-    text = "The actor's state does not fit its type"
-    return Fault("actor", "state_not_serializable", text, error.metadata)
+Effect = tuple[Release, Drop | None, Turn | None]
 
 
 class Gate:
-    """The effects of one actor that are not out yet."""
+    """The effects of one actor that are not out yet, and the saves they wait for.
 
-    __slots__ = ("_failure", "_instance", "_saving", "_storage", "_waiting", "holds")
+    Attributes:
+        holds: Whether effects wait for saves.
+        atomic: The atomic turn that runs, if one does: what it says waits for its end.
+    """
+
+    __slots__ = (
+        "_changes",
+        "_covered",
+        "_failure",
+        "_in_flight",
+        "_instance",
+        "_is_releasing",
+        "_mailbox",
+        "_saving",
+        "_sealed",
+        "_spoken",
+        "_storage",
+        "_waiting",
+        "atomic",
+        "holds",
+    )
 
     def __init__(self, instance: Instance) -> None:
+        self.holds: bool = instance.holds_effects
+        self.atomic: AtomicTurn | None = None
         self._instance = instance
+        self._mailbox = instance.mailbox
         self._storage = instance.runtime.storage
-        self.holds: bool = self._storage.durable
-        self._waiting: deque[tuple[Release, Drop | None]] = deque()
-        self._saving = False
+        self._changes = Changes(instance)
+        self._waiting: deque[Effect] = deque()
+        self._sealed: Segment | None = None
+        self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
+        self._saving: int | None = None  # so many stand behind the save in flight
+        self._in_flight: Segment | None = None
+        self._spoken = False  # whether the running turn has said anything since its last segment
+        self._is_releasing = False
         self._failure: Fault | None = None
+
+    # What is said
 
     @property
     def is_open(self) -> bool:
         """Whether an effect made now leaves at once."""
+        if self.atomic is not None:
+            return False
         return not self.holds or not (
             self._waiting
-            or self._saving
+            or self._saving is not None
             or self._failure
-            or self._instance.state.touched
-            or self._instance.mailbox.holder
+            or self._mailbox.holder
+            or self._changes.are_possible
         )
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether a save has failed, so that nothing leaves any more."""
+        return self._failure is not None
 
     def emit(self, release: Release, drop: Drop | None = None) -> None:
         """Let an effect out, now or when what it rests on is stored.
@@ -83,81 +119,220 @@ class Gate:
             if drop is not None:
                 drop(error_of(self._failure))
             return
-        self._waiting.append((release, drop))
-        self._start_saver()
+        holder = self._mailbox.holder
+        if holder is None:
+            self._waiting.append((release, drop, None))
+            self._advance()
+            return
+        turn = turn_of(self._instance)
+        self._waiting.append((release, drop, turn))
+        self._spoken = self._spoken or turn is not None
+        if self._saving is None and holder.may_suspend and not holder.is_over:
+            self._instance.runtime.between_turns.look_at(self)
 
-    async def settle(self) -> None:
-        """Return when everything done so far is stored.
+    def has_said(self, turn: Turn) -> bool:
+        """Whether anything that a turn has said waits still."""
+        return any(effect[2] is turn for effect in self._waiting)
+
+    def take_back(self, turn: Turn) -> None:
+        """Drop what a turn has said and nobody has heard."""
+        self._waiting = deque(effect for effect in self._waiting if effect[2] is not turn)
+
+    # Where segments end
+
+    def begin_turn(self, turn: Turn) -> None:
+        """End the segments before a turn that takes the actor now."""
+        if self.holds and turn.may_suspend and self._failure is None and self._is_behind:
+            self._seal(goes_on=False)
+            self._advance()
+
+    def turn_over(self) -> None:
+        """End the segment of the turn that is over, though it holds the actor still."""
+        self._spoken = False
+        if self.holds:
+            if self._saving is None and self._is_behind:
+                self._advance(turn_is_over=True)
+        elif self._changes.are_possible:
+            self._instance.autosave()
+
+    def end_segment(self) -> None:
+        """End the segment of the running turn here; outside of it there is none to end."""
+        if self.holds and self._failure is None and turn_of(self._instance) is not None:
+            self._seal(goes_on=True)
+            self._advance()
+
+    def atomic_over(self) -> None:
+        """Let out what an atomic turn has said, as far as it waits for nothing else."""
+        self.atomic = None
+        if not self.holds:
+            self._covered = len(self._waiting)
+            self._advance()
+
+    async def leave(self) -> None:
+        """Let a call to another actor leave: the segment of the turn that makes it ends here.
 
         Raises:
-            ActionError: ``actor.state_not_saved`` if that failed, ``actor.state_not_serializable``
-                if the state does not fit its type.
+            AtomicTurnError: In an atomic turn that has changed anything.
+            ActionError: If what it rests on could not be stored.
         """
-        if not self.holds:
-            fault = await self._commit()
-            if fault is not None:
-                raise error_of(fault)
-            return
-        done = trio.Event()
-        failure: list[Error] = []
+        refuse_in_atomic_turn(self._instance)
+        if self.holds:
+            await self.settle()
 
-        def dropped(error: Error) -> None:
-            failure.append(error)
-            done.set()
+    def look(self) -> None:
+        """See whether the segment of a suspended turn can end; only between turns."""
+        self._advance()
 
-        self.emit(done.set, dropped)
-        await done.wait()
-        if failure:
-            raise failure[0]
+    def autosave(self) -> None:
+        """Store what there is, for an actor whose effects do not wait; only between turns."""
+        if self._is_indivisible:
+            self._instance.autosave()
+        else:
+            self._seal(goes_on=self._mailbox.holder is not None)
+            self._advance()
+
+    async def save(self) -> None:
+        """End the segment of the turn that asks for it, and return when it is stored.
+
+        Raises:
+            AtomicTurnError: In an atomic turn that has changed anything.
+            ActionError: ``actor.state_not_saved`` if that failed, ``actor.state_not_serializable``
+                if the state does not fit its type, ``actor.state_too_large``.
+        """
+        refuse_in_atomic_turn(self._instance)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Return when everything done so far is stored; inside a turn its segment ends here.
+
+        Raises:
+            ActionError: If it could not be stored.
+        """
+        await self._passage(must_end=not self.holds).wait()
 
     async def save_last(self) -> None:
         """Store what an ending instance leaves; if that fails, the old state stays."""
         if self._failure is None:
             try:
-                await self.settle()
+                await self._passage(must_end=True).wait()
             except ActionError as error:
                 logger.error("%s: the last save failed: %s", self._instance.label, error)
 
-    def _start_saver(self) -> None:
-        if not self._saving:
-            self._saving = True
-            self._instance.nursery.start_soon(self._save_all)
+    def _passage(self, *, must_end: bool) -> Passage:
+        passage = Passage()
+        if self._failure is not None:
+            passage.drop(error_of(self._failure))
+            return passage
+        self._waiting.append((passage.release, passage.drop, None))
+        holder = self._mailbox.holder
+        if must_end or holder is None or turn_of(self._instance) is not None:
+            self._seal(goes_on=holder is not None)
+        elif self._saving is None:
+            self._instance.runtime.between_turns.look_at(self)
+            return passage
+        self._advance()
+        return passage
 
-    async def _save_all(self) -> None:
-        try:
-            while self._waiting:
-                count = len(self._waiting)
-                fault = await self._commit()
-                if fault is not None:
-                    self._fail(fault)
-                    return
-                for _ in range(count):
-                    self._waiting.popleft()[0]()
-        finally:
-            self._saving = False
+    @property
+    def _is_behind(self) -> bool:
+        """Whether anything is not sealed yet."""
+        return len(self._waiting) > self._covered or self._changes.are_possible
 
-    async def _commit(self) -> Fault | None:
-        state = self._instance.state
-        if not self._instance.is_stored:
-            return None  # the end of its creation stores all of it
+    @property
+    def _is_indivisible(self) -> bool:
+        """Whether what runs must be stored as a whole."""
+        holder, journal = self._mailbox.holder, self._instance.journal
+        return (
+            self.atomic is not None
+            or (holder is not None and holder.is_indivisible)
+            or (journal is not None and journal.is_leaving)
+        )
+
+    def _may_seal(self, *, turn_is_over: bool) -> bool:
+        if not self.holds or not self._is_behind:
+            return False
+        holder = self._mailbox.holder
+        if holder is None or turn_is_over or not holder.may_suspend:
+            return True
+        if self._is_indivisible:
+            return False
+        if self._spoken:
+            return True
+        # Somebody else has: he stands behind what the turn has changed so far, if it has.
+        return len(self._waiting) > self._covered and not self._states_differ()
+
+    def _states_differ(self) -> bool:
         try:
-            data = state.capture()
-            if data is not None:
-                segment = Segment(actor_id=self._instance.actor_id, state=data)
-                await self._storage.commit(segment)
+            return self._changes.states_differ()
+        except Error:
+            return True  # the turn may mend it
+
+    def _seal(self, *, goes_on: bool) -> None:
+        try:
+            segment = self._changes.capture(goes_on=goes_on)
         except ValidationError as error:
-            logger.exception("%s: its state does not fit its type", self._instance.label)
-            return not_serializable(error)
-        except StorageError:
-            logger.exception("%s: saving failed", self._instance.label)
-            state.forget_stored()
-            return NOT_SAVED
-        return None
+            self._fail(not_serializable(error))
+        except Error as error:
+            self._fail(fault_of(error, where=f"saving {self._instance.label}"))
+        else:
+            self._sealed = merged(self._sealed, segment)
+            self._covered = len(self._waiting)
+            self._spoken = False
+
+    # What is stored
+
+    def _advance(self, *, turn_is_over: bool = False) -> None:
+        """Seal, save and release what can be; never in the middle of a turn's step."""
+        while self._saving is None and self._failure is None and not self._is_releasing:
+            if self._may_seal(turn_is_over=turn_is_over):
+                holder = self._mailbox.holder
+                suspended = holder is not None and holder.may_suspend
+                self._seal(goes_on=suspended and not turn_is_over)
+            elif self._sealed is not None:
+                self._in_flight, self._sealed = self._sealed, None
+                self._saving = self._covered
+                self._storage.commit(self._in_flight, self._saved)
+            elif self._covered:
+                count, self._covered = self._covered, 0
+                self._release(count)
+            else:
+                return
+
+    def _saved(self, error: StorageError | None) -> None:
+        count, self._saving = self._saving or 0, None
+        if self._failure is not None:
+            return
+        if error is None:
+            self._covered -= count
+            self._release(count)
+            self._advance()
+            return
+        logger.error("%s: saving failed: %s", self._instance.label, error)
+        self._sealed = merged(self._in_flight, self._sealed)
+        self._fail(save_fault(error))
+
+    def _release(self, count: int) -> None:
+        self._is_releasing = True
+        for _ in range(count):
+            self._waiting.popleft()[0]()
+        self._is_releasing = False
 
     def _fail(self, fault: Fault) -> None:
+        if not self.holds:  # nobody was told anything that is lost: the next save takes it all
+            self._drop(fault)
+            self._instance.autosave()
+            return
+        self.close(fault)
+        self._instance.crash("its state could not be saved")
+
+    def close(self, fault: Fault) -> None:
+        """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
-        while self._waiting:
-            _, drop = self._waiting.popleft()
+        self._sealed = None
+        self._drop(fault)
+
+    def _drop(self, fault: Fault) -> None:
+        waiting, self._waiting, self._covered = self._waiting, deque(), 0
+        for _, drop, _ in waiting:
             if drop is not None:
                 drop(error_of(fault))
-        self._instance.crash("its state could not be saved")

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from trivet.runtime.call import Call
     from trivet.runtime.connection import Connection
 
-__all__ = ["check", "enter_call", "leave", "open_connection"]
+__all__ = ["check", "enter_call", "leave", "leave_at_start", "open_connection"]
 
 logger = logging.getLogger(__name__)
 
@@ -76,8 +76,7 @@ async def check(conn: Connection, params: Any) -> None:
     else:
         conn.set_state(definition.default_conn_state())
     await trio.lowlevel.checkpoint_if_cancelled()  # a client that left meanwhile stays invisible
-    conn.step(ConnectionEvent.ADMIT)
-    instance.conns.add(conn)
+    instance.reception.show(conn)
 
 
 async def _connect(conn: Connection) -> None:
@@ -87,8 +86,16 @@ async def _connect(conn: Connection) -> None:
         try:
             running_turn.set(turn)
             await _on_connect(conn)
+            _open(conn)  # still inside the turn: Init rests on its changes and on nothing else
         finally:
             conn.instance.turn_ended(turn)
+    else:
+        _open(conn)
+    if conn.inbox is not None and conn.phase is ConnectionState.OPEN:
+        conn.inbox.pump()
+
+
+def _open(conn: Connection) -> None:
     if conn.phase is ConnectionState.CONNECTING:
         conn.open()
 
@@ -111,13 +118,27 @@ async def leave(conn: Connection, turn: Turn) -> None:
         conn.instance.reception.has_left(conn)
 
 
+async def leave_at_start(conn: Connection) -> None:
+    """Run the ``on_disconnect`` that an earlier process owed, inside the turn of the start."""
+    try:
+        await _on_disconnect(conn)
+    finally:
+        conn.step(ConnectionEvent.LEFT)
+        conn.ended.set()
+
+
 async def _on_disconnect(conn: Connection) -> None:
+    journal = conn.instance.journal
     conn.step(ConnectionEvent.LEAVE)
     conn.cut_at = trio.current_time() + conn.instance.limits.hook_time
+    if journal is not None:
+        journal.begin_leaving(conn)
     try:
         await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))
     except Exception:
         logger.exception("%s: on_disconnect failed", conn.label)
+    if journal is not None:
+        journal.strike_out(conn)
 
 
 async def enter_call(call: Call, conn: Connection) -> None:

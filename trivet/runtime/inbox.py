@@ -23,7 +23,8 @@ from trivet.declare.interfaces import CloseCause
 from trivet.declare.request import Request
 from trivet.lifecycle.connection import ConnectionEvent
 from trivet.protocol.faults import fault_of
-from trivet.runtime.connection import NO_REQUEST, REFUSED, Connection, Parked
+from trivet.runtime.connection import NO_REQUEST, REFUSED, Connection
+from trivet.runtime.parked import Parked
 
 if TYPE_CHECKING:
     from trivet.ports import Link

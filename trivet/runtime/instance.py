@@ -27,8 +27,10 @@ from trivet.runtime.background import Background
 from trivet.runtime.call import Call
 from trivet.runtime.conns import Connections
 from trivet.runtime.gate import Gate
+from trivet.runtime.journal import Journal
 from trivet.runtime.mailbox import Mailbox, overloaded
 from trivet.runtime.nursery import ActorNursery
+from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
@@ -37,6 +39,7 @@ from trivet.runtime.worker import Worker
 
 if TYPE_CHECKING:
     from trivet.protocol.faults import Fault
+    from trivet.runtime.connection import Connection
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Instance"]
@@ -62,11 +65,15 @@ class Instance:
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
         ends_at: When the grace of its end is over.
         holds_effects: Whether what it says waits for a save.
+        saves_often: Whether what it changes is saved within an interval.
+        save_at: When that is due.
+        journal: The connections that the store knows, if it is to know any.
         changed: Set at the end of its start and replaced; set again at the end of its life.
     """
 
     __slots__ = (
         "_background",
+        "_client",
         "_conns",
         "_gate",
         "_nursery",
@@ -83,12 +90,15 @@ class Instance:
         "failure",
         "holds_effects",
         "is_stored",
+        "journal",
         "key",
         "limits",
         "mailbox",
         "phase",
         "run_in_context",
         "runtime",
+        "save_at",
+        "saves_often",
         "state",
         "wanted",
     )
@@ -104,9 +114,7 @@ class Instance:
         self.actor_id = ""
         self.phase = ACTOR.start
         self.mailbox = Mailbox(self.limits.mailbox)
-        self.state: State | NoState = (
-            NO_STATE if definition.state is None else State(self, definition.state)
-        )
+        self.state = self._fresh_state()
         self.context: contextvars.Context = runtime.context.copy()
         self.run_in_context = self.context.run
         self.armed_at = math.inf
@@ -114,7 +122,13 @@ class Instance:
         self.broken = False
         self.is_stored = False
         self.ends_at = math.inf
-        self.holds_effects = runtime.storage.durable
+        self.save_at = math.inf
+        durable = runtime.storage.durable
+        durability = definition.options.durability or "power"
+        self.holds_effects = durable and durability in {"power", "process"}
+        self.saves_often = durable and durability == "interval"
+        keeps_journal = durable and durability != "none" and "on_disconnect" in definition.hooks
+        self.journal: Journal | None = Journal() if keeps_journal else None
         self.changed: trio.Event | None = None
         self._nursery: ActorNursery | None = None
         self._worker: Worker | None = None
@@ -122,6 +136,9 @@ class Instance:
         self._conns: Connections | None = None
         self._reception: Reception | None = None
         self._background: Background | None = None
+        self._client: Client | None = None
+        if self.holds_effects or self.saves_often:
+            self.mailbox.gate = self.gate
         self.actor: Any = definition.actor.__new__(definition.actor)
         self.actor._trivet_host = self
         self.actor._trivet_state = self.state
@@ -177,6 +194,19 @@ class Instance:
         self.phase = ACTOR.step(self.phase, event)
         self.runtime.observer.actor_step(self.label, self.actor_id, event)
 
+    def start_over(self) -> None:
+        """Forget what its start has changed so far."""
+        self.broken = False
+        self.state = self._fresh_state()
+        self.actor._trivet_state = self.state
+        self.journal = None if self.journal is None else Journal()
+        self._gate = self._client = None
+        self.mailbox.gate = self.gate
+
+    def _fresh_state(self) -> State | NoState:
+        shape = self.definition.state
+        return NO_STATE if shape is None else State(self, shape)
+
     def crash(self, why: str) -> None:
         """Stop it at once; its links stay and the next instance takes them up."""
         life.crash(self, why)
@@ -208,6 +238,13 @@ class Instance:
         """How many seconds are left of the grace of its end."""
         return max(0.0, self.ends_at - trio.current_time())
 
+    def watch(self, conn: Connection) -> None:
+        """Take note that the state of a connection is being read: it may change now."""
+        if self.journal is not None:
+            self.journal.enter(conn)
+        if self._gate is not None and self._gate.atomic is not None:
+            self._gate.atomic.keep(conn)
+
     # Calls and their time
 
     def queue(self, call: Call) -> None:
@@ -225,14 +262,23 @@ class Instance:
         """Have ``deadline_passed`` called no later than ``when``."""
         self.runtime.deadlines.arm(self, when)
 
+    def autosave(self) -> None:
+        """Have what has changed stored within the interval, if the actor is saved like that."""
+        if self.saves_often and self.save_at == math.inf:
+            self.save_at = trio.current_time() + self.limits.save_interval
+            self.arm(self.save_at)
+
     def deadline_passed(self, now: float) -> float:
-        """Cut the running call and give up waiting ones whose time is over."""
-        again = math.inf
+        """Save what is due, cut the running call and give up waiting ones whose time is over."""
+        if self.save_at <= now:
+            self.save_at = math.inf
+            self.gate.autosave()
+        again = self.save_at
         running = self._worker.call if self._worker is not None else None
         if running is not None and running.ends <= now:
             self.worker.cut(late=True)
         elif running is not None:
-            again = running.ends
+            again = min(again, running.ends)
         for turn in self.mailbox.waiting():
             if not isinstance(turn, Call):
                 continue
@@ -265,7 +311,13 @@ class Instance:
     @property
     def client(self) -> Client:
         """The client for calls to other actors."""
-        return self.runtime.client
+        if self._client is None:
+            gated = self.holds_effects or self.definition.has_atomic_actions
+            client = self.runtime.client
+            self._client = (
+                Client(OutgoingTransport(client.transport, self.gate)) if gated else client
+            )
+        return self._client
 
     @property
     def conn(self) -> Conn[Any]:
@@ -304,4 +356,4 @@ class Instance:
     async def save(self) -> None:
         """End the segment and wait until it is stored."""
         await trio.lowlevel.checkpoint()
-        await self.gate.settle()
+        await self.gate.save()

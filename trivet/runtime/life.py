@@ -2,9 +2,9 @@
 
 Rules this file keeps:
 
-1. Start: record → state → parked connections → ``on_wake`` → ready → ``run``. The start hooks hold
-   the actor like one turn; the mailbox opens after them. A start that fails leaves nothing behind:
-   its tasks are cancelled, the parked connections are parked again.
+1. The start hooks (``starting``) hold the actor like one turn; the mailbox opens after them, then
+   ``run`` begins. A start that fails leaves nothing behind: nothing of it is stored or said, its
+   tasks are cancelled, the parked connections are parked again.
 2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
    running turn, leaving connections and the last save share one grace; then the rest is cut, but
    each of them has at least its own deadline.
@@ -15,51 +15,29 @@ Rules this file keeps:
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Iterable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import trio
 
-from trivet.declare.errors import ActionError, ValidationError
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
-from trivet.ports import ActorRecord, KeyTaken
-from trivet.protocol.faults import error_of, fault_of
-from trivet.runtime.call import Call, restarting
+from trivet.protocol.faults import fault_of
+from trivet.runtime.call import Call
 from trivet.runtime.cleanup import bounded_cleanup
-from trivet.runtime.gate import not_serializable
-from trivet.runtime.results import copied
-from trivet.runtime.state import State
+from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["crash", "duplicate_key", "not_found", "start", "stop"]
+__all__ = ["crash", "start", "stop"]
 
 logger = logging.getLogger(__name__)
 
 GOING_AWAY = 1012
-
-
-def not_found(name: str, key: tuple[str, ...]) -> ActionError:
-    """Make the error of an actor that does not exist."""
-    return ActionError(
-        "Actor not found", group="actor", code="not_found", metadata={"name": name, "key": [*key]}
-    )
-
-
-def duplicate_key(key: tuple[str, ...], actor_id: str) -> ActionError:
-    """Make the error of creating an actor whose key is taken."""
-    shown = "/".join(key)
-    return ActionError(
-        f"Actor key '{shown}' already in use for actor '{actor_id}'",
-        group="actor",
-        code="duplicate_key",
-        metadata={"existing_actor_id": actor_id, "key": shown},
-    )
 
 
 async def start(instance: Instance, address: Address) -> None:
@@ -70,11 +48,11 @@ async def start(instance: Instance, address: Address) -> None:
         address: Whether to create the actor, and with what input.
     """
     instance.step(ActorEvent.START)
-    turn = Turn(instance, "start")
+    turn = StartTurn(instance, "start")
     instance.mailbox.enter(turn)
     token = running_turn.set(turn)
     try:
-        await _run_start(instance, address)
+        await run_start_hooks(instance, address)
     except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(error, where=f"the start of {instance.label}")
         _give_up(instance)
@@ -89,84 +67,21 @@ async def start(instance: Instance, address: Address) -> None:
             instance.background.start_run()
 
 
+class StartTurn(Turn):
+    """The turn of the start hooks: what they change is stored at their end, with what they said."""
+
+    is_indivisible = True
+
+
 def _give_up(instance: Instance) -> None:
+    assert instance.failure is not None
     instance.step(ActorEvent.START_FAILED)
+    instance.gate.close(instance.failure)
     for conn in instance.reception.connections:
         if conn.phase is ConnectionState.OPEN:
             instance.reception.park(conn)
     instance.nursery.cancel()
     instance.runtime.directory.remove(instance)
-
-
-async def _run_start(instance: Instance, address: Address) -> None:
-    directory, definition = instance.runtime.directory, instance.definition
-    record = await instance.runtime.storage.find(definition.name, instance.key)
-    if record is None and not address.create:
-        raise not_found(definition.name, instance.key)
-    if record is not None and address.exclusive:
-        raise duplicate_key(instance.key, record.id)
-    instance.actor_id = instance.runtime.new_id() if record is None else record.id
-    directory.is_running(instance)
-    instance.actor.__init__()
-    if record is None:
-        await _create(instance, address.input)
-    else:
-        instance.is_stored = True
-        if record.state is not None:
-            instance.state.restore(record.state)
-    for inbox in directory.parked(instance.actor_id):
-        instance.reception.restore(inbox)
-    if "on_wake" in definition.hooks:
-        await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
-    if instance.broken:
-        raise restarting()
-
-
-async def _create(instance: Instance, given: Any) -> None:
-    definition, state, limits = instance.definition, instance.state, instance.limits
-    actor_input = None if definition.input is None else definition.input.copy(given)
-    if isinstance(state, State):
-        if "create_state" in definition.hooks:
-            making = instance.actor.create_state(actor_input)
-            made = await _within(limits.hook_time, "create_state", making)
-            assert definition.state is not None
-            state.value = copied(definition.state.copy, made, "create_state")
-        else:
-            state.value = definition.default_state()
-    if "on_create" in definition.hooks:
-        created = instance.actor.on_create(actor_input)
-        await _within(limits.hook_time, "on_create", created)
-    record = ActorRecord(
-        id=instance.actor_id,
-        name=definition.name,
-        key=instance.key,
-        created_at=instance.runtime.wall_clock(),
-        state=_first_state(instance),
-    )
-    try:
-        await instance.runtime.storage.create(record)
-    except KeyTaken as taken:
-        raise duplicate_key(instance.key, taken.existing) from taken
-    instance.is_stored = True
-
-
-def _first_state(instance: Instance) -> bytes | None:
-    try:
-        return instance.state.capture()
-    except ValidationError as error:
-        fault = not_serializable(error)
-    raise error_of(fault)
-
-
-async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
-    with trio.move_on_after(seconds):
-        return await running
-    raise ActionError(
-        f"{hook} took longer than {seconds:g} s",
-        group="actor",
-        code="callback_timed_out",
-        metadata={"hook": hook, "limit": seconds},
-    )
 
 
 def crash(instance: Instance, why: str) -> None:

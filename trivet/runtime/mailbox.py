@@ -12,9 +12,13 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError
 from trivet.runtime.turn import Turn
+
+if TYPE_CHECKING:
+    from trivet.runtime.gate import Gate
 
 __all__ = ["Mailbox", "overloaded"]
 
@@ -37,15 +41,17 @@ class Mailbox:
         limit: How many requests may wait.
         requests: How many requests wait.
         queue: The turns that wait, ``None`` before the first.
+        gate: Where the segments of its turns end, if the store is to hear of them.
     """
 
-    __slots__ = ("holder", "limit", "queue", "requests")
+    __slots__ = ("gate", "holder", "limit", "queue", "requests")
 
     def __init__(self, limit: int) -> None:
         self.holder: Turn | None = None
         self.limit = limit
         self.requests = 0
         self.queue: deque[Turn] | None = None
+        self.gate: Gate | None = None
 
     def enter(self, turn: Turn) -> None:
         """Take a free mailbox."""
@@ -121,6 +127,8 @@ class Mailbox:
 
     def advance(self) -> None:
         """Hand the actor to the next turn, if one waits."""
+        if self.gate is not None:
+            self.gate.turn_over()  # the turn holds the actor still: nobody can slip in
         queue = self.queue
         turn = self.holder = queue.popleft() if queue else None
         if turn is not None:

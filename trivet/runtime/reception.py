@@ -31,6 +31,15 @@ if TYPE_CHECKING:
 
 __all__ = ["BoundRequest", "Reception"]
 
+GOING = frozenset(
+    {
+        ConnectionState.CLOSING,
+        ConnectionState.LEAVING,
+        ConnectionState.CLOSED,
+        ConnectionState.OWED,
+    }
+)
+
 
 @attrs.frozen
 class BoundRequest:
@@ -64,11 +73,19 @@ class Reception:
         conn = self._new(inbox)
         conn.step(ConnectionEvent.CHECK)
         conn.set_state(self._instance.definition.default_conn_state())
-        conn.step(ConnectionEvent.ADMIT)
-        self._instance.conns.add(conn)
+        self.show(conn)
         inbox.connection = conn
         conn.open()
+        inbox.pump()
         return conn
+
+    def show(self, conn: Connection) -> None:
+        """Let the actor see a connection; from now on its end is never forgotten."""
+        instance = self._instance
+        conn.step(ConnectionEvent.ADMIT)
+        instance.conns.add(conn)
+        if instance.journal is not None:
+            instance.journal.enter(conn)
 
     def admit(self, inbox: Inbox) -> Connection:
         """Begin to open a connection."""
@@ -84,7 +101,11 @@ class Reception:
         assert parked is not None
         self._instance.runtime.directory.forget_parked(inbox)
         conn = self._new(inbox, parked.conn_id)
-        conn.restore(parked)
+        journal = self._instance.journal
+        if journal is not None and journal.knows(conn):
+            conn.restore(parked, journal.stored_state(conn))
+        else:
+            conn.restore(parked, parked.state)
         self._instance.conns.add(conn)
         inbox.parked = None
         inbox.connection = conn
@@ -143,7 +164,7 @@ class Reception:
 
     def handle(self, conn: Connection, message: Any, size: int) -> bool:
         """Handle a message of a link; ``False`` leaves it in the inbox."""
-        if conn.phase in {ConnectionState.CLOSING, ConnectionState.LEAVING, ConnectionState.CLOSED}:
+        if conn.phase in GOING:
             self._instance.runtime.observer.count("message_after_close")
             return True
         if conn.phase is not ConnectionState.OPEN or self._instance.phase is not ActorState.AWAKE:
@@ -252,6 +273,10 @@ class Reception:
         if conn.leaving is not None:
             return
         instance, definition = self._instance, self._instance.definition
+        if self._is_left_to_the_next(conn):
+            conn.step(ConnectionEvent.HAND_OVER)
+            self.forget(conn)
+            return
         hooked = "on_disconnect" in definition.hooks
         unhooked_call = conn.kind == "call" and not definition.runs_call_hooks
         if not hooked or unhooked_call or instance.nursery.is_closed:
@@ -267,6 +292,11 @@ class Reception:
         context = instance.context.copy()
         context.run(running_turn.set, None)
         instance.nursery.start_soon(leave, conn, turn, context=context)
+
+    def _is_left_to_the_next(self, conn: Connection) -> bool:
+        """Whether a connection's ``on_disconnect`` can store nothing, so that the next one runs it."""
+        journal = self._instance.journal
+        return journal is not None and journal.knows(conn) and self._instance.gate.has_failed
 
     def has_left(self, conn: Connection) -> None:
         """Take note that a connection's last hook has ended."""

@@ -19,6 +19,7 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request
 from trivet.ports import Link, Observer, Randomness, Storage, WallClock
+from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.deadlines import Deadlines
@@ -26,6 +27,7 @@ from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
 from trivet.runtime.life import stop
 from trivet.runtime.nursery import open_service_nursery
+from trivet.runtime.records import Records
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -71,8 +73,10 @@ class Runtime:
         self.wall_clock = wall_clock
         self.new_id = randomness
         self.limits = registry.limits.over(limits)
+        self.records = Records(storage)
         self.directory = Directory(self)
         self.deadlines = Deadlines()
+        self.between_turns = BetweenTurns()
         self.context: contextvars.Context = contextvars.copy_context()
         self.inline_turn = InlineTurn()
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
@@ -154,13 +158,14 @@ async def run_runtime(
     body, also by cancellation, stops them gracefully, within their grace.
     """
     shelter = Shelter()
-    async with open_service_nursery() as outer:
+    async with storage.open(), open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[Runtime]) -> None:
             with shelter:
                 async with trio.open_nursery() as nursery:
                     runtime = Runtime(registry, nursery, storage, observer, limits=limits)
                     nursery.start_soon(runtime.deadlines.watch)
+                    nursery.start_soon(runtime.between_turns.run)
                     task_status.started(runtime)
                     await shelter.wait_told()
                     await runtime.aclose()

@@ -2,14 +2,20 @@
 
 Nothing is proxied. A turn that never read ``self.state`` changed nothing; a state of an immutable
 type changed if it is another object; otherwise the state is encoded and the bytes compared.
+
+While a turn goes on that has read its state, the state stays touched, also when it has just been
+captured: the turn may still hold the object, and change it without reading ``self.state`` again.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
 from trivet.declare.values import Shape
+from trivet.runtime.store_faults import too_large
 from trivet.runtime.turn import turn_of
 
 if TYPE_CHECKING:
@@ -38,10 +44,22 @@ class State:
         self.value: Any = None
 
     def restore(self, data: bytes) -> None:
-        """Take the state over from its stored form."""
+        """Take the state over from its stored form.
+
+        Raises:
+            ValidationError: If that does not fit the type.
+        """
         self.value = self._captured = self._shape.decode(data)
         self._stored = data
         self.touched = False
+
+    def migrate(self, plain: object) -> None:
+        """Take the state over from plain data that its class has brought into shape.
+
+        Raises:
+            ValidationError: If that does not fit the type.
+        """
+        self.value = self._shape.from_plain(plain)
 
     def assign(self, value: Any) -> None:
         """Replace the state.
@@ -55,29 +73,74 @@ class State:
         self.touched = True
         self.value = value
 
-    def capture(self) -> bytes | None:
+    def capture(self, *, goes_on: bool = False) -> bytes | None:
         """Return the stored form if the state has changed since the last capture, else ``None``.
+
+        Args:
+            goes_on: Whether the turn that may have read the state is not over.
 
         Raises:
             ValidationError: If the state does not fit its type.
+            ActionError: ``actor.state_too_large``.
         """
         if not self.touched:
             return None
-        if self._shape.immutable and self.value is self._captured and self._stored is not None:
-            self.touched = False
+        if self._is_the_same():
+            self.touched = goes_on
             return None
-        data = self._shape.encode(self.value)
-        self.touched = False
+        data = self._encode()
+        self.touched = goes_on
         self._captured = self.value
         if data == self._stored:
             return None
         self._stored = data
         return data
 
-    def forget_stored(self) -> None:
-        """Take note that what was captured last has not been stored."""
-        self._stored = None
+    def is_unchanged(self) -> bool:
+        """Whether it is what was captured last.
+
+        Raises:
+            ValidationError: If the state does not fit its type.
+            ActionError: ``actor.state_too_large``.
+        """
+        return not self.touched or self._is_the_same() or self._encode() == self._stored
+
+    @contextmanager
+    def only_read(self) -> Generator[None]:
+        """Trust the body not to change anything."""
+        touched = self.touched
+        try:
+            yield
+        finally:
+            self.touched = touched
+
+    def snapshot(self) -> Any:
+        """Return what ``roll_back`` needs to bring the state back as it is now.
+
+        Raises:
+            ValidationError: If the state does not fit its type.
+        """
+        return self.value if self._shape.immutable else self._shape.encode(self.value)
+
+    def differs_from(self, snapshot: Any) -> bool:
+        """Whether the state is not as it was when the snapshot was made."""
+        return bool(self.snapshot() != snapshot)
+
+    def roll_back(self, snapshot: Any) -> None:
+        """Bring the state back as it was."""
         self.touched = True
+        self.value = snapshot if self._shape.immutable else self._shape.decode(snapshot)
+
+    def _is_the_same(self) -> bool:
+        """Whether it is the object that was captured last, and that one cannot change."""
+        return self._stored is not None and self._shape.immutable and self.value is self._captured
+
+    def _encode(self) -> bytes:
+        data = self._shape.encode(self.value)
+        limit = self._instance.limits.state_limit
+        if len(data) > limit:
+            raise too_large(len(data), limit)
+        return data
 
 
 class NoState:
@@ -97,6 +160,9 @@ class NoState:
     def restore(self, data: bytes) -> None:
         """Ignore what an older class stored."""
 
+    def migrate(self, plain: object) -> None:
+        """Ignore what an older class stored."""
+
     def assign(self, value: Any) -> None:
         """Refuse.
 
@@ -105,11 +171,26 @@ class NoState:
         """
         raise StateNotEnabled
 
-    def capture(self) -> None:
+    def capture(self, *, goes_on: bool = False) -> None:
         """Have nothing to store."""
 
-    def forget_stored(self) -> None:
-        """Have nothing to store."""
+    def is_unchanged(self) -> bool:
+        """Never change."""
+        return True
+
+    def only_read(self) -> AbstractContextManager[None]:
+        """Trust whoever has nothing to change."""
+        return nullcontext()
+
+    def snapshot(self) -> None:
+        """Have nothing to bring back."""
+
+    def differs_from(self, snapshot: None) -> bool:
+        """Never change."""
+        return False
+
+    def roll_back(self, snapshot: None) -> None:
+        """Have nothing to bring back."""
 
 
 NO_STATE = NoState()

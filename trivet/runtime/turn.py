@@ -64,6 +64,12 @@ class Turn:
     is_inline = False
     """Whether it runs without suspending, so that all code that runs now belongs to it."""
 
+    is_indivisible = False
+    """Whether what it changes is stored as a whole, or not at all."""
+
+    is_over = False
+    """Whether all that is left of it is to hand the actor on."""
+
     # A turn is made for every call: what few of them need is set on those only.
     conn: Connection | None = None
     hook_of: Connection | None = None
@@ -79,12 +85,24 @@ class Turn:
         self.label = label
         self.hook_of = hook_of
 
+    @property
+    def may_suspend(self) -> bool:
+        """Whether anything else may run while it holds its actor."""
+        return True
+
     def grant(self) -> None:
         """Become active and wake the task that waits for this."""
-        self.active = True
+        self.begin()
         if self._task is not None:
             task, self._task = self._task, None
             trio.lowlevel.reschedule(task)
+
+    def begin(self) -> None:
+        """Become active: unless it borrows, what was changed before is another segment."""
+        self.active = True
+        gate = self.instance.mailbox.gate
+        if gate is not None and self.lender is None:
+            gate.begin_turn(self)
 
     async def wait_granted(self) -> None:
         """Wait until the turn is granted; a cancelled wait withdraws it."""

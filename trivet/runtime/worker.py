@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trivet.runtime.atomic import all_or_nothing
 from trivet.runtime.call import Call
 from trivet.runtime.hooks import enter_call
+from trivet.runtime.results import copied
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
@@ -113,14 +115,26 @@ class Worker:
                 await enter_call(call, call.conn)
             value = await self._invoke(call)
         except Exception as error:  # the actor's firewall: the caller gets it
+            call.is_over = True
             call.failed(error)
         except BaseException:
+            call.is_over = True
             call.failed(call.cut_error())
             raise
         else:
+            call.is_over = True
             call.result(value)
 
     async def _invoke(self, call: Call) -> Any:
+        if call.method.atomic:
+            with all_or_nothing(self._instance, call):
+                return copied(call.method.copy_result, await self._run_method(call), call.where)
+        if call.method.readonly:
+            with self._instance.state.only_read():
+                return await self._run_method(call)
+        return await self._run_method(call)
+
+    async def _run_method(self, call: Call) -> Any:
         instance, method = self._instance, call.method
         if not method.may_run_inline and method.timeout < math.inf:
             call.ends = trio.current_time() + method.timeout

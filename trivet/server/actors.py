@@ -48,7 +48,7 @@ async def get_or_create_actor(exchange: Exchange) -> Answer:
     wanted = await _read(exchange)
     runtime = exchange.service.runtime
     created = False
-    if await runtime.storage.find(wanted.definition.name, wanted.key) is None:
+    if await runtime.records.find(wanted.definition.name, wanted.key) is None:
         created = await _created(exchange, wanted)
     address = Address(key=wanted.key, create=True, input=wanted.input)
     instance = await runtime.directory.awake(wanted.definition, address)
@@ -74,23 +74,23 @@ async def list_actors(exchange: Exchange) -> Answer:
 
 
 async def _find(exchange: Exchange, parameters: dict[str, str]) -> list[ActorRecord]:
-    storage = exchange.service.runtime.storage
+    records = exchange.service.runtime.records
     name = parameters.get("name")
     if "actor_ids" in parameters:
         ids = parameters["actor_ids"].split(",")
         if len(ids) > MOST_IDS:
             raise RequestError(f"actor_ids may have {MOST_IDS} ids at most", code="bad_request")
-        found = [await storage.load(actor_id) for actor_id in ids]
+        found = [await records.load(actor_id) for actor_id in ids]
         return [record for record in found if record and name in {None, record.name}]
     if name is None:
         message = "One of name and actor_ids is needed"
         raise ActionError(message, group="validation", code="invalid_input")
     if "key" in parameters:
-        record = await storage.find(name, _valid(parse_key, parameters["key"]))
+        record = await records.find(name, _valid(parse_key, parameters["key"]))
         return [] if record is None else [record]
     if not exchange.service.loopback:
         raise Forbidden("Actors are listed for this machine only")
-    return await storage.list(name)
+    return await records.list(name)
 
 
 async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
@@ -104,7 +104,7 @@ async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
 
 
 async def _stored(exchange: Exchange, actor_id: str) -> dict[str, Any]:
-    record = await exchange.service.runtime.storage.load(actor_id)
+    record = await exchange.service.runtime.records.load(actor_id)
     if record is None:
         raise ActionError("Actor not found", group="actor", code="not_found")
     return _described(record)

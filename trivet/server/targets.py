@@ -40,7 +40,7 @@ async def _definition_of(runtime: Runtime, actor_id: str) -> Definition:
     instance = runtime.directory.running(actor_id)
     if instance is not None:
         return instance.definition
-    record = await runtime.storage.load(actor_id)
+    record = await runtime.records.load(actor_id)
     definition = runtime.registry.definitions.get(record.name) if record is not None else None
     if definition is None:
         raise ActionError(

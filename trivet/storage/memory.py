@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
 import attrs
 
-from trivet.ports import ActorRecord, KeyTaken, Segment, StorageError
+from trivet.declare.options import Durability
+from trivet.ports import ActorRecord, Committed, KeyTaken, Segment, StorageError
 
 __all__ = ["MemoryStorage"]
 
 
 class MemoryStorage:
-    """Keeps actors in memory; nothing survives the process, so nothing waits for it."""
+    """Keeps actors in memory; nothing survives the process, so nothing waits for it.
+
+    What it keeps lasts as long as the object does: opened again, it has everything still.
+    """
 
     durable = False
     immediate = True
+    failed = False
 
     def __init__(self) -> None:
         self._by_id: dict[str, ActorRecord] = {}
         self._by_key: dict[tuple[str, tuple[str, ...]], str] = {}
 
-    async def create(self, record: ActorRecord) -> None:
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """Do nothing: there is nothing to open."""
+        yield
+
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor."""
         existing = self._by_key.get((record.name, record.key))
         if existing is not None:
@@ -40,9 +53,18 @@ class MemoryStorage:
         """Return every actor of a name, oldest first."""
         return [record for record in self._by_id.values() if record.name == name]
 
-    async def commit(self, segment: Segment) -> None:
-        """Store a segment."""
+    def commit(self, segment: Segment, done: Committed) -> None:
+        """Store a segment, at once."""
         record = self._by_id.get(segment.actor_id)
         if record is None:
-            raise StorageError(f"no actor {segment.actor_id}")
-        self._by_id[segment.actor_id] = attrs.evolve(record, state=segment.state)
+            done(StorageError(f"there is no actor {segment.actor_id}"))
+            return
+        connections = {conn.id: conn for conn in (*record.connections, *segment.connections)}
+        for conn_id in segment.ended:
+            connections.pop(conn_id, None)
+        self._by_id[segment.actor_id] = attrs.evolve(
+            record,
+            state=record.state if segment.state is None else segment.state,
+            connections=tuple(connections.values()),
+        )
+        done(None)

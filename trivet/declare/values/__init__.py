@@ -9,7 +9,15 @@ what that refused; ``structure`` (``leaves``, ``containers``, ``choices``) loads
 
 from trivet.declare.values.annotations import Place
 from trivet.declare.values.refusal import UnsupportedTypeError
-from trivet.declare.values.shape import Shape, shape_of
+from trivet.declare.values.shape import Shape, plain_of, shape_of
 from trivet.declare.values.undefined import UNDEFINED, Undefined
 
-__all__ = ["UNDEFINED", "Place", "Shape", "Undefined", "UnsupportedTypeError", "shape_of"]
+__all__ = [
+    "UNDEFINED",
+    "Place",
+    "Shape",
+    "Undefined",
+    "UnsupportedTypeError",
+    "plain_of",
+    "shape_of",
+]

@@ -21,7 +21,7 @@ from trivet.declare.values.structure import structure_hook
 from trivet.declare.values.unstructure import UnstructureHook, wire_hooks
 from trivet.declare.wire_names import Naming
 
-__all__ = ["Shape", "shape_of"]
+__all__ = ["Shape", "plain_of", "shape_of"]
 
 T = TypeVar("T")
 
@@ -91,13 +91,11 @@ class Shape(Generic[T]):
 
         What has been added to a class since is filled by its default.
         """
-        try:
-            plain = unpack(data)
-        except Mismatch as error:
-            paths = paths_of(error)
-        else:
-            return self._structured(self._from_stored, plain, "$")
-        raise validation_error(paths)
+        return self.from_plain(plain_of(data))
+
+    def from_plain(self, plain: object) -> T:
+        """Convert what ``plain_of`` has returned, perhaps brought into shape since."""
+        return self._structured(self._from_stored, plain, "$")
 
     @cached_property
     def to_wire(self) -> UnstructureHook:
@@ -135,6 +133,19 @@ class Shape(Generic[T]):
         except REFUSALS as error:
             paths = paths_of(error, path)
         raise validation_error(paths)
+
+
+def plain_of(data: bytes) -> Any:
+    """Return what a shape has encoded as plain data: dicts, lists, texts and numbers.
+
+    Raises:
+        ValidationError: If the data is damaged.
+    """
+    try:
+        return unpack(data)
+    except Mismatch as error:
+        paths = paths_of(error)
+    raise validation_error(paths)
 
 
 def shape_of(

@@ -1,0 +1,100 @@
+"""Atomic turns: all of what they change and say, or nothing.
+
+Rules this file keeps:
+
+1. What the turn says waits in the gate for its end, also on a store that nothing waits for.
+2. If it raises, or is cut, the states of the actor and of its connections are as they were before,
+   and what it has said is taken back. Only then is its caller told.
+3. It cannot do what could not be taken back: after a change, calling out, saving and disconnecting
+   raise. Before a change they end a segment, and the turn begins anew behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from trivet.declare.errors import AtomicTurnError
+from trivet.runtime.turn import Turn, turn_of
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.instance import Instance
+
+__all__ = ["AtomicTurn", "all_or_nothing", "refuse_in_atomic_turn"]
+
+
+class AtomicTurn:
+    """What there was before an atomic turn.
+
+    Args:
+        instance: Whose turn it is.
+        turn: The turn.
+
+    Raises:
+        ValidationError: If the state does not fit its type.
+    """
+
+    def __init__(self, instance: Instance, turn: Turn) -> None:
+        self._instance = instance
+        self._turn = turn
+        self._state: Any = None
+        self._conn_states: dict[Connection, bytes | None] = {}
+        self.begin_anew()
+
+    def begin_anew(self) -> None:
+        """Take what there is now for what there was before."""
+        self._state = self._instance.state.snapshot()
+        self._conn_states.clear()
+
+    def keep(self, conn: Connection) -> None:
+        """Remember the state of a connection that somebody is about to read."""
+        if conn not in self._conn_states:
+            self._conn_states[conn] = conn.encode_state()
+
+    @property
+    def has_changed(self) -> bool:
+        """Whether the turn has changed or said anything."""
+        return (
+            self._instance.gate.has_said(self._turn)
+            or self._instance.state.differs_from(self._state)
+            or any(conn.encode_state() != kept for conn, kept in self._conn_states.items())
+        )
+
+    def roll_back(self) -> None:
+        """Bring back what there was before."""
+        self._instance.gate.take_back(self._turn)
+        self._instance.state.roll_back(self._state)
+        for conn, kept in self._conn_states.items():
+            conn.decode_state(kept)
+
+
+@contextmanager
+def all_or_nothing(instance: Instance, turn: Turn) -> Generator[None]:
+    """Undo everything that the body has changed and said, if it raises.
+
+    Args:
+        instance: The actor.
+        turn: Its running turn.
+    """
+    gate = instance.gate
+    gate.atomic = AtomicTurn(instance, turn)
+    try:
+        yield
+    except BaseException:
+        gate.atomic.roll_back()
+        raise
+    finally:
+        gate.atomic_over()
+
+
+def refuse_in_atomic_turn(instance: Instance) -> None:
+    """Refuse what cannot be taken back.
+
+    Raises:
+        AtomicTurnError: In an atomic turn of the actor that has changed anything.
+    """
+    atomic = instance.gate.atomic
+    if atomic is not None and turn_of(instance) is not None and atomic.has_changed:
+        raise AtomicTurnError

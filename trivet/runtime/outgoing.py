@@ -1,0 +1,118 @@
+"""Outgoing calls: what an actor says to other actors stands in its gate like everything it says.
+
+``self.client`` of an actor is the ordinary client over this transport. A call leaves when what it
+rests on is stored, and so ends the segment of the turn that makes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from trivet.declare.action import Action
+from trivet.declare.event import Event
+from trivet.declare.handle import (
+    Address,
+    ConnectionStatus,
+    LiveTarget,
+    Subscription,
+    Target,
+    Transport,
+)
+
+if TYPE_CHECKING:
+    from trivet.runtime.gate import Gate
+
+__all__ = ["OutgoingTransport"]
+
+
+class OutgoingTransport:
+    """Reaches other actors on behalf of one.
+
+    Args:
+        transport: How they are reached.
+        gate: The gate of the actor that calls.
+    """
+
+    def __init__(self, transport: Transport, gate: Gate) -> None:
+        self._transport = transport
+        self._gate = gate
+
+    def target(self, actor: type[Any], address: Address, /) -> OutgoingTarget:
+        """Address an actor."""
+        return OutgoingTarget(self._transport.target(actor, address), self._gate)
+
+    async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor and return its id."""
+        await self._gate.leave()
+        return await self._transport.create(actor, key, input)
+
+
+class OutgoingTarget:
+    """One addressed actor, for another."""
+
+    __slots__ = ("_gate", "_target")
+
+    def __init__(self, target: Target, gate: Gate) -> None:
+        self._target = target
+        self._gate = gate
+
+    async def call(
+        self,
+        action: Action[Any, ..., Any],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        params: object,
+        /,
+    ) -> Any:
+        """Call an action."""
+        await self._gate.leave()
+        return await self._target.call(action, args, kwargs, params)
+
+    async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
+        """Call an action by its name on the wire."""
+        await self._gate.leave()
+        return await self._target.call_by_name(name, args, params)
+
+    async def resolve(self) -> str:
+        """Return the actor's id."""
+        await self._gate.leave()
+        return await self._target.resolve()
+
+    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
+        """Open a connection."""
+        return self._connect(params)
+
+    @asynccontextmanager
+    async def _connect(self, params: object) -> AsyncGenerator[LiveTarget]:
+        await self._gate.leave()
+        async with self._target.connect(params) as live:
+            yield OutgoingConnection(live, self._gate)
+
+
+class OutgoingConnection(OutgoingTarget):
+    """One open connection of an actor to another."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: LiveTarget, gate: Gate) -> None:
+        super().__init__(live, gate)
+        self._live = live
+
+    @property
+    def status(self) -> ConnectionStatus:
+        """Where the connection stands."""
+        return self._live.status
+
+    def status_changes(self) -> AsyncIterator[ConnectionStatus]:
+        """Iterate over changes of the status."""
+        return self._live.status_changes()
+
+    def subscribe(self, events: tuple[Event[Any], ...], /) -> Subscription[Any]:
+        """Subscribe to declared events."""
+        return self._live.subscribe(events)
+
+    def subscribe_by_name(self, name: str, /) -> Subscription[Any]:
+        """Subscribe to an event by its name on the wire."""
+        return self._live.subscribe_by_name(name)

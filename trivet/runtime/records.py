@@ -1,0 +1,73 @@
+"""Records: the store as the runtime and its server read it, with errors that callers understand."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from trivet.declare.options import Durability
+from trivet.ports import ActorRecord, KeyTaken, Storage, StorageError
+from trivet.protocol.faults import error_of
+from trivet.runtime.store_faults import save_fault, unreadable
+
+__all__ = ["Records"]
+
+logger = logging.getLogger(__name__)
+
+
+class Records:
+    """What a store knows of actors.
+
+    Every method raises ``ActionError``: ``actor.state_corrupt`` for a damaged record,
+    ``actor.state_not_loaded`` if the store cannot be read.
+
+    Args:
+        storage: The store.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
+        """Store a new actor.
+
+        Raises:
+            KeyTaken: If the key is in use.
+            ActionError: ``actor.state_not_saved``.
+        """
+        try:
+            await self._storage.create(record, durability)
+            return
+        except KeyTaken:
+            raise
+        except StorageError as error:
+            logger.error("%s/%s: creating failed: %s", record.name, "/".join(record.key), error)
+            fault = save_fault(error)
+        raise error_of(fault)
+
+    async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return the actor with a key."""
+        with _understandable(f"{name}/{'/'.join(key)}"):
+            return await self._storage.find(name, key)
+
+    async def load(self, actor_id: str) -> ActorRecord | None:
+        """Return the actor with an id."""
+        with _understandable(f"actor {actor_id}"):
+            return await self._storage.load(actor_id)
+
+    async def list(self, name: str) -> list[ActorRecord]:
+        """Return every actor of a name, oldest first."""
+        with _understandable(f"the actors of {name}"):
+            return await self._storage.list(name)
+
+
+@contextmanager
+def _understandable(what: str) -> Generator[None]:
+    try:
+        yield
+        return
+    except StorageError as error:
+        logger.error("%s cannot be read: %s", what, error)
+        fault = unreadable(error)
+    raise error_of(fault)

@@ -1,0 +1,46 @@
+"""What callers hear when a store does not do what it should: fixed texts, and no text of its own."""
+
+from __future__ import annotations
+
+from trivet.declare.errors import ActionError, ValidationError
+from trivet.ports import RecordDamaged, StorageError, StorageFull
+from trivet.protocol.faults import Fault
+
+__all__ = ["not_serializable", "save_fault", "too_large", "unreadable", "unreadable_state"]
+
+NOT_SAVED = Fault("actor", "state_not_saved", "The actor's state could not be saved")
+FULL = Fault("actor", "state_not_saved", NOT_SAVED.message, {"reason": "storage_full"})
+CORRUPT = Fault("actor", "state_corrupt", "What is stored of the actor is damaged")
+UNAVAILABLE = Fault("actor", "state_not_loaded", "The actor's state could not be read")
+
+
+def save_fault(error: StorageError) -> Fault:
+    """Say why a segment was not stored."""
+    return FULL if isinstance(error, StorageFull) else NOT_SAVED
+
+
+def unreadable(error: StorageError) -> Fault:
+    """Say why an actor could not be found or loaded."""
+    return CORRUPT if isinstance(error, RecordDamaged) else UNAVAILABLE
+
+
+def not_serializable(error: ValidationError) -> Fault:
+    """Say why a state cannot be stored, and where in it."""
+    text = "The actor's state does not fit its type"
+    return Fault("actor", "state_not_serializable", text, error.metadata)
+
+
+def unreadable_state(error: ValidationError) -> Fault:
+    """Say why a stored state does not fit the class any more, and where in it."""
+    text = "The actor's stored state does not fit its type"
+    return Fault("actor", "state_incompatible", text, error.metadata)
+
+
+def too_large(size: int, limit: int) -> ActionError:
+    """Make the error of a state that is larger than it may be, both in bytes."""
+    return ActionError(
+        f"The actor's state has {size} bytes, {limit} are allowed",
+        group="actor",
+        code="state_too_large",
+        metadata={"size": size, "limit": limit},
+    )
