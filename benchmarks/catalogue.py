@@ -4,8 +4,14 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks import ask, broadcast, echo
+from benchmarks import ask, broadcast, echo, memory, saves
 
 __all__ = ["BENCHMARKS"]
 
-BENCHMARKS: Final = (ask.BENCHMARK, echo.BENCHMARK, broadcast.BENCHMARK)
+BENCHMARKS: Final = (
+    ask.BENCHMARK,
+    saves.BENCHMARK,
+    echo.BENCHMARK,
+    broadcast.BENCHMARK,
+    memory.BENCHMARK,
+)

@@ -30,7 +30,7 @@ class Variant:
 
     Attributes:
         operations: How many a full round does.
-        run: Does about that many and returns the CPU seconds of one.
+        run: Does about that many and returns what one costs: CPU seconds, or bytes.
     """
 
     name: str
@@ -72,6 +72,7 @@ class Benchmark:
         title: What one operation is.
         notes: What a reader of the figures must know.
         variants: Prepares them, and cleans up after them.
+        unit: What the table shows of a cost: microseconds of seconds, or bytes.
     """
 
     name: str
@@ -79,6 +80,7 @@ class Benchmark:
     notes: str
     ratios: tuple[Ratio, ...]
     variants: Callable[[], AbstractAsyncContextManager[Sequence[Variant]]]
+    unit: Literal["µs", "bytes"] = "µs"
 
 
 @attrs.frozen
@@ -104,7 +106,7 @@ class Result:
 
     Attributes:
         values: The ratio in each round.
-        ours: Microseconds of CPU time an operation, the median over the rounds.
+        ours: What an operation costs in the benchmark's unit, the median over the rounds.
         other: The same of what it is compared with.
     """
 
@@ -121,16 +123,17 @@ class Result:
 async def measure(benchmark: Benchmark, effort: Effort) -> list[Result]:
     """Measure a benchmark; the first round only warms up and does not count."""
     async with benchmark.variants() as variants:
-        rounds = [await _round(variants, effort.share) for _ in range(effort.rounds + 1)]
+        scale = 1e6 if benchmark.unit == "µs" else 1.0
+        rounds = [await _round(variants, effort.share, scale) for _ in range(effort.rounds + 1)]
     return [_result(ratio, rounds[1:]) for ratio in benchmark.ratios]
 
 
-async def _round(variants: Sequence[Variant], share: float) -> dict[str, float]:
+async def _round(variants: Sequence[Variant], share: float, scale: float) -> dict[str, float]:
     costs: dict[str, float] = {}
     for variant in variants:
         gc.collect()  # nobody pays for what another has left behind
         operations = max(1, round(variant.operations * share))
-        costs[variant.name] = await variant.run(operations) * 1e6
+        costs[variant.name] = await variant.run(operations) * scale
     return costs
 
 

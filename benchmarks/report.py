@@ -12,7 +12,7 @@ from benchmarks.measuring import Benchmark, Effort, Result
 
 __all__ = ["as_object", "conditions", "table"]
 
-COLUMNS = ("ratio", "means", "median", "min-max", "goal", "ours µs", "other µs", "compared")
+COLUMNS = ("ratio", "means", "median", "min-max", "goal", "ours", "other", "compared")
 PACKAGES = ("trio", "trio-websocket", "websockets", "pykka")
 
 
@@ -23,7 +23,9 @@ def as_object(results: Iterable[Result]) -> dict[str, float]:
 
 def table(benchmark: Benchmark, results: Sequence[Result]) -> str:
     """Write a benchmark's figures for readers."""
-    rows = [COLUMNS, *map(_row, results)]
+    unit = benchmark.unit
+    columns = [f"{name} {unit}" if name in {"ours", "other"} else name for name in COLUMNS]
+    rows = [tuple(columns), *map(_row, results)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -1,7 +1,7 @@
 """Chat from a terminal: ``python -m examples.chat_client URL TOKEN``.
 
 A line is said to everybody; ``/to bob text`` whispers, ``/kick bob reason`` throws somebody out,
-``/quit`` leaves.
+``/history`` shows what was said, ``/quit`` leaves.
 """
 
 import os
@@ -38,6 +38,9 @@ async def obey(conn: trivet.Connection[ChatRoom], line: str) -> None:
         user_id, _, reason = rest.partition(" ")
         kicked = await conn.call(ChatRoom.kick, user_id, reason or "Kicked by admin")
         show(f"{user_id} was kicked" if kicked else f"{user_id} is not here")
+    elif command == "/history":
+        for message in await conn.call(ChatRoom.history):
+            show(f"(earlier) <{message.sender}> {message.text}")
     else:
         await conn.call(ChatRoom.send, line)
 

@@ -1,12 +1,14 @@
 """The chat room between processes: ``python -m examples.demo``.
 
-A server and three clients run as processes of their own; this program types for the clients and
-prints what each of them shows. It ends with status 0 if everything went as it should.
+A server and its clients run as processes of their own; this program types for the clients and
+prints what each of them shows. The server is killed in mid-conversation and comes back with
+everything; a peer attacks it and nobody notices. It ends with status 0 if all went as it should.
 """
 
 import socket
 import subprocess
 import sys
+import tempfile
 from collections import deque
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -79,6 +81,14 @@ class Stage:
     async def client(self, name: str, url: str, token: str) -> Program:
         return await self.start(name, "examples.chat_client", url, token)
 
+    async def server(self, port: int, path: str) -> Program:
+        where = ("--port", str(port), "--storage", path)
+        program = await self.start(
+            "server", "trivet", "serve", "examples.chat_room:registry", *where
+        )
+        await program.shows(f":{port}")
+        return program
+
     async def _end(self, process: trio.Process) -> None:
         try:
             await process.wait()
@@ -107,15 +117,18 @@ class Network:
         self._scope.cancel()
 
     def mend(self) -> None:
-        self._scope = trio.CancelScope()
         self._up.set()
 
     async def _relay(self, client: trio.SocketStream) -> None:
         if not self._up.is_set():
             await trio.aclose_forcefully(client)
             return
-        with self._scope:
-            server = await trio.open_tcp_stream("127.0.0.1", self._target)
+        with trio.CancelScope() as self._scope:
+            try:
+                server = await trio.open_tcp_stream("127.0.0.1", self._target)
+            except OSError:
+                await trio.aclose_forcefully(client)
+                return
             async with server, client, trio.open_nursery() as nursery:
                 nursery.start_soon(self._copy, client, server)
                 await self._copy(server, client)
@@ -144,15 +157,12 @@ async def open_stage() -> AsyncGenerator[tuple[Stage, trio.Nursery]]:
         nursery.cancel_scope.cancel()
 
 
-async def play() -> None:
+async def play(folder: str) -> None:
     async with open_stage() as (stage, nursery):
-        port = free_port()
+        port, path = free_port(), f"{folder}/rooms.db"
         url = f"http://127.0.0.1:{port}"
         scene("The server starts.")
-        server = await stage.start(
-            "server", "trivet", "serve", "examples.chat_room:registry", "--port", str(port)
-        )
-        await server.shows(url)
+        server = await stage.server(port, path)
 
         scene("Ann and Bob come in; Bob's network is a shaky one.")
         network = Network(port)
@@ -191,6 +201,30 @@ async def play() -> None:
         await bob.shows("-- connected")
         await ann.shows("<bob> did I miss anything?")
 
+        scene("A hostile peer is let loose on the server. Ann and Bob do not notice.")
+        hostile = await stage.start("peer", "examples.hostile_peer", url)
+        for remark in ("is anything wrong?", "no, why?", "just asking"):
+            await ann.type(remark)
+            await bob.shows(f"<ann> {remark}")
+        await hostile.shows("that was all")
+        await bob.type("all quiet")
+        await ann.shows("<bob> all quiet")
+
+        scene("The server is killed in mid-conversation, with SIGKILL.")
+        await ann.type("remember this")
+        await bob.shows("<ann> remember this")
+        server.process.kill()
+        await ann.shows("disconnected")
+        await ann.type("is anybody there?")
+
+        scene("It starts again. Both are back by themselves, and nothing is forgotten.")
+        server = await stage.server(port, path)
+        await bob.shows("-- connected")
+        await ann.shows("<ann> is anybody there?")
+        await bob.type("/history")
+        for remark in ("did I miss anything?", "remember this", "is anybody there?"):
+            await bob.shows(f"> {remark}")
+
         scene("They leave, and the server stops.")
         for client in (ann, bob):
             await client.type("/quit")
@@ -204,4 +238,5 @@ async def play() -> None:
 
 
 if __name__ == "__main__":
-    trio.run(play)
+    with tempfile.TemporaryDirectory() as scratch:
+        trio.run(play, scratch)

@@ -66,6 +66,7 @@ class LocalTarget:
         "_address",
         "_definition",
         "_instance",
+        "_is_hooked",
         "_is_plain",
         "_methods",
         "_runtime",
@@ -75,10 +76,11 @@ class LocalTarget:
         self._runtime = runtime
         self._definition = definition
         self._address = address
-        # Looked up once: a call of an idle actor costs little more than these. The instance is kept
-        # only where a synchronous action is all there is to a call: no hook, no save to wait for.
+        # Looked up once: a call of an idle actor costs little more than these. A synchronous action
+        # is all there is to a call where there is no hook, and no save to wait for.
         self._methods = definition.methods
-        self._is_plain = not (definition.runs_call_hooks or runtime.storage.durable)
+        self._is_hooked = definition.runs_call_hooks
+        self._is_plain = not (self._is_hooked or runtime.storage.durable)
         self._instance: Instance | None = None
 
     async def call(
@@ -94,7 +96,8 @@ class LocalTarget:
         bound, named = method.bind(args, kwargs)
         instance = self._instance
         if (
-            instance is not None
+            self._is_plain
+            and instance is not None
             and method.may_run_inline
             and instance.mailbox.holder is None
             and instance.phase is AWAKE
@@ -135,7 +138,7 @@ class LocalTarget:
     async def _ask(
         self, method: Method, args: tuple[Any, ...], kwargs: dict[str, Any] | None, params: object
     ) -> Any:
-        if self._definition.runs_call_hooks:
+        if self._is_hooked:
             return await self._ask_connected(method, args, kwargs, params)
         while True:
             instance = self._instance
@@ -162,7 +165,7 @@ class LocalTarget:
 
     async def _awake(self) -> Instance:
         instance = await self._runtime.directory.awake(self._definition, self._address)
-        if self._is_plain:
+        if not self._is_hooked:
             self._instance = instance
         return instance
 

@@ -1,0 +1,92 @@
+"""The server that is killed: ``python -m tests.kills.room FILE PORT``."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+
+import attrs
+import trio
+import trio.lowlevel
+
+import trivet
+
+
+@attrs.frozen
+class Guest:
+    """Who connects: a new name for each connection."""
+
+    name: str
+
+
+@attrs.define
+class Book:
+    """What a room remembers.
+
+    Attributes:
+        said: Every message, in order.
+        came: The name of each connection whose ``on_connect`` ran.
+        left: The name of each connection whose ``on_disconnect`` ran.
+    """
+
+    said: list[str] = attrs.Factory(list[str])
+    came: list[str] = attrs.Factory(list[str])
+    left: list[str] = attrs.Factory(list[str])
+
+
+class Room(trivet.Actor[Book, Guest, Guest], call_hooks=False):
+    heard = trivet.Event[str]()
+
+    async def create_conn_state(self, params: Guest) -> Guest:
+        return params
+
+    async def on_connect(self, conn: trivet.Conn[Guest]) -> None:
+        self.state.came.append(conn.state.name)
+
+    async def on_disconnect(self, conn: trivet.Conn[Guest]) -> None:
+        self.state.left.append(conn.state.name)
+
+    @trivet.action
+    def say(self, text: str) -> int:
+        self.state.said.append(text)
+        self.broadcast(Room.heard, text)
+        return len(self.state.said)
+
+    @trivet.action
+    async def say_slowly(self, text: str) -> int:
+        """Let others in between the change and the answer, and say something on the way."""
+        self.state.said.append(text)
+        self.broadcast(Room.heard, text)
+        await trio.lowlevel.checkpoint()
+        return len(self.state.said)
+
+    @trivet.action(atomic=True)
+    async def say_both(self, text: str) -> int:
+        """Two messages that belong together."""
+        self.state.said.append(f"{text} one")
+        await trio.lowlevel.checkpoint()
+        self.state.said.append(f"{text} two")
+        return len(self.state.said)
+
+    @trivet.action(readonly=True)
+    def book(self) -> Book:
+        return self.state
+
+
+registry = trivet.Registry(Room)
+
+
+async def main(path: str, port: int) -> None:
+    storage = trivet.SqliteStorage(path)
+    await trivet.serve(registry, port=port, storage=storage, task_status=Announcement())
+
+
+class Announcement:
+    """Says on standard output that the server can be reached."""
+
+    def started(self, server: trivet.Server) -> None:
+        print(server.port, flush=True)
+
+
+if __name__ == "__main__":
+    trio.run(partial(main, sys.argv[1], int(sys.argv[2])))
