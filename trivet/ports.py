@@ -227,6 +227,8 @@ class Storage(Protocol):
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor; on return it is as durable as asked.
 
+        Cancelled, it has happened entirely or not at all.
+
         Raises:
             KeyTaken: If the key is in use.
         """
@@ -249,7 +251,11 @@ class Storage(Protocol):
         ...
 
     async def list(self, name: str) -> list[ActorRecord]:
-        """Return every actor of a name, oldest first."""
+        """Return every actor of a name, oldest first, without states and connections.
+
+        Raises:
+            RecordDamaged: If the list would not be complete and right.
+        """
         ...
 
     def commit(self, segment: Segment, done: Committed) -> None:

@@ -37,6 +37,8 @@ class MemoryStorage:
         existing = self._by_key.get((record.name, record.key))
         if existing is not None:
             raise KeyTaken(existing)
+        if record.id in self._by_id:
+            raise StorageError(f"there is an actor {record.id} already")
         self._by_id[record.id] = record
         self._by_key[record.name, record.key] = record.id
 
@@ -50,8 +52,10 @@ class MemoryStorage:
         return self._by_id.get(actor_id)
 
     async def list(self, name: str) -> list[ActorRecord]:
-        """Return every actor of a name, oldest first."""
-        return [record for record in self._by_id.values() if record.name == name]
+        """Return every actor of a name, oldest first, without states and connections."""
+        found = [record for record in self._by_id.values() if record.name == name]
+        found.sort(key=lambda record: record.created_at)
+        return [attrs.evolve(record, state=None, connections=()) for record in found]
 
     def commit(self, segment: Segment, done: Committed) -> None:
         """Store a segment, at once."""
