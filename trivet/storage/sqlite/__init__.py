@@ -1,0 +1,1 @@
+"""The durable store: one SQLite file, one thread that owns it, one commit for many saves."""

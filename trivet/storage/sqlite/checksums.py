@@ -1,0 +1,113 @@
+"""Checksums: what each kind of record is covered by.
+
+SQLite by itself returns whatever the disk returns. So each record carries a BLAKE2b-128 over every
+field that is ever read, its own kind, and the id that it belongs to: a record that was altered, or
+that turned up in another tree or under another id, does not match. What a damaged page returns can
+be of any type; such a field makes these functions raise one of ``MISMATCHED``, and ``matches`` take
+it for damage.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable
+from hashlib import blake2b
+from typing import Final
+
+__all__ = [
+    "DIGEST",
+    "combine",
+    "digest_of_address",
+    "digest_of_text",
+    "matches",
+    "of_about",
+    "of_actor",
+    "of_connection",
+    "of_head",
+    "of_name",
+    "of_state",
+]
+
+DIGEST: Final = 16
+"""Bytes in a checksum."""
+
+_MISMATCHED: Final = (TypeError, struct.error)
+
+_about = blake2b(digest_size=DIGEST, person=b"about")
+_actor = blake2b(digest_size=DIGEST, person=b"actor")
+_connection = blake2b(digest_size=DIGEST, person=b"connection")
+_head = blake2b(digest_size=DIGEST, person=b"head")
+_name = blake2b(digest_size=DIGEST, person=b"name")
+_state = blake2b(digest_size=DIGEST, person=b"state")
+
+# Texts of variable length are preceded by their lengths, so that no two records read the same.
+_pack_actor = struct.Struct(">IIId").pack
+_pack_connection = struct.Struct(">IIq?").pack
+_pack_head = struct.Struct(">Iqqq").pack
+_pack_name = struct.Struct(">Iq").pack
+_pack_state = struct.Struct(">Iq?").pack
+_pack_version = struct.Struct(">q").pack
+
+
+def of_about(version: int, schema: bytes) -> bytes:
+    """Cover what the file says of itself."""
+    return _digest(_about, _pack_version(version) + schema)
+
+
+def of_actor(actor: bytes, address: bytes, name: bytes, key: bytes, created_at: float) -> bytes:
+    """Cover who an actor is."""
+    start = _pack_actor(len(actor), len(name), len(key), created_at)
+    return _digest(_actor, start + actor + name + key + address)
+
+
+def of_head(actor: bytes, version: int, position: int, count: int, combined: bytes) -> bytes:
+    """Cover which state and which connections an actor has."""
+    return _digest(_head, _pack_head(len(actor), version, position, count) + actor + combined)
+
+
+def of_state(actor: bytes, version: int, state: bytes | None) -> bytes:
+    """Cover a state."""
+    start = _pack_state(len(actor), version, state is not None) + actor
+    return _digest(_state, start, state)
+
+
+def of_connection(actor: bytes, connection: bytes, position: int, state: bytes | None) -> bytes:
+    """Cover a connection."""
+    start = _pack_connection(len(actor), len(connection), position, state is not None)
+    return _digest(_connection, start + actor + connection, state)
+
+
+def of_name(name: bytes, count: int, combined: bytes) -> bytes:
+    """Cover which actors have a name."""
+    return _digest(_name, _pack_name(len(name), count) + name + combined)
+
+
+def combine(checksum: bytes, combined: int) -> int:
+    """Add a record to a set of records, or take it out: the order does not matter."""
+    return combined ^ int.from_bytes(checksum, "big")
+
+
+def digest_of_address(name: bytes, key: bytes) -> bytes:
+    """Return what actors are looked up by: names and keys are of any length."""
+    return blake2b(_pack_name(len(name), 0) + name + key, digest_size=32).digest()
+
+
+def digest_of_text(text: bytes) -> bytes:
+    """Return the digest of a text that is all there is."""
+    return blake2b(text, digest_size=DIGEST).digest()
+
+
+def matches(checksum: object, compute: Callable[..., bytes], *fields: object) -> bool:
+    """Whether a record is as it was stored."""
+    try:
+        return compute(*fields) == checksum
+    except _MISMATCHED:
+        return False
+
+
+def _digest(kind: blake2b, start: bytes, payload: bytes | None = None) -> bytes:
+    hashing = kind.copy()
+    hashing.update(start)
+    if payload is not None:
+        hashing.update(payload)
+    return hashing.digest()

@@ -1,0 +1,86 @@
+"""Connections whose ``on_disconnect`` is still owed, each a row of its own."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable
+from typing import Final
+
+import attrs
+
+from trivet.ports import RecordDamaged, StoredConnection
+from trivet.storage.sqlite import checksums, faults
+from trivet.storage.sqlite.address import from_text, to_text
+from trivet.storage.sqlite.heads import Head
+
+__all__ = ["Connections"]
+
+_PUT: Final = "insert or replace into connections values (?, ?, ?, ?, ?)"
+_DELETE: Final = "delete from connections where actor = ? and id = ?"
+_SELECT: Final = "select position, checksum from connections where actor = ? and id = ?"
+_OF_ACTOR: Final = "select id, position, state, checksum from connections where actor = ?"
+
+
+class Connections:
+    """The connections in an open file; an actor's head vouches for them."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def of(self, actor_id: bytes, head: Head) -> tuple[StoredConnection, ...]:
+        """Read an actor's connections, oldest first."""
+        found: list[tuple[int, StoredConnection]] = []
+        combined = 0
+        row: tuple[bytes, int, bytes | None, bytes]
+        for row in self._connection.execute(_OF_ACTOR, (actor_id,)):
+            connection_id, position, state, checksum = row
+            covered = actor_id, connection_id, position, state
+            if not checksums.matches(checksum, checksums.of_connection, *covered):
+                raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: a connection")
+            combined = checksums.combine(checksum, combined)
+            stored = StoredConnection(id=to_text(connection_id), state=state)
+            found.append((position, stored))
+        if (len(found), combined) != (head.count, head.combined):
+            raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its connections")
+        found.sort(key=lambda pair: pair[0])
+        return tuple(stored for _, stored in found)
+
+    def put(self, actor_id: bytes, head: Head, connections: Iterable[StoredConnection]) -> Head:
+        """Write connections; return the head that vouches for them, too."""
+        for connection in connections:
+            connection_id = from_text(connection.id)
+            before = self._stored(actor_id, connection_id)
+            if before is None:
+                position = head.position
+                head = attrs.evolve(head, position=position + 1, count=head.count + 1)
+            else:
+                position = before[0]
+                head = _combined(head, before[1])
+            row = actor_id, connection_id, position, connection.state
+            checksum = checksums.of_connection(*row)
+            self._connection.execute(_PUT, (*row, checksum))
+            head = _combined(head, checksum)
+        return head
+
+    def end(self, actor_id: bytes, head: Head, ended: Iterable[str]) -> Head:
+        """Remove connections; return the head that no longer vouches for them."""
+        for connection in ended:
+            connection_id = from_text(connection)
+            before = self._stored(actor_id, connection_id)
+            if before is not None:
+                self._connection.execute(_DELETE, (actor_id, connection_id))
+                head = _combined(attrs.evolve(head, count=head.count - 1), before[1])
+        return head
+
+    def _stored(self, actor_id: bytes, connection_id: bytes) -> tuple[int, bytes] | None:
+        row: tuple[int, bytes] | None
+        row = self._connection.execute(_SELECT, (actor_id, connection_id)).fetchone()
+        if row is not None and not (
+            type(row[0]) is int and type(row[1]) is bytes and len(row[1]) == checksums.DIGEST
+        ):
+            raise faults.Inconsistent("a connection")
+        return row
+
+
+def _combined(head: Head, checksum: bytes) -> Head:
+    return attrs.evolve(head, combined=checksums.combine(checksum, head.combined))

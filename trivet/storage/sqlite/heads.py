@@ -1,0 +1,104 @@
+"""Heads: the small record of an actor that names its present state and its connections."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+import attrs
+
+from trivet.ports import RecordDamaged
+from trivet.storage.sqlite import checksums, faults
+from trivet.storage.sqlite.address import to_text
+
+__all__ = ["Head", "Heads"]
+
+MOST_KNOWN: Final = 50_000
+"""Heads that are kept in memory, so that a save need not read what the last one wrote."""
+
+_INSERT: Final = "insert into heads values (?, ?, ?, ?, ?, ?)"
+_UPDATE: Final = (
+    "update heads set version = ?, position = ?, count = ?, combined = ?, checksum = ? where id = ?"
+)
+_SELECT: Final = "select version, position, count, combined, checksum from heads where id = ?"
+
+
+@attrs.frozen
+class Head:
+    """What an actor has.
+
+    Attributes:
+        version: How often its state was stored; its state's record has the same number.
+        position: How many connections it ever had: the next one's place among them.
+        count: How many connections it has.
+        combined: The combined checksums of these.
+    """
+
+    version: int
+    position: int = 0
+    count: int = 0
+    combined: int = 0
+
+
+class Heads:
+    """The heads in an open file, and those of the transaction that is not committed yet."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._known: dict[bytes, Head] = {}
+        self._changed: dict[bytes, Head] = {}
+
+    def is_there(self, actor_id: bytes) -> bool:
+        """Whether an actor has a head."""
+        return self._connection.execute(_SELECT, (actor_id,)).fetchone() is not None
+
+    def stored(self, actor_id: bytes) -> Head | None:
+        """Read a head."""
+        row: tuple[int, int, int, bytes, bytes] | None
+        row = self._connection.execute(_SELECT, (actor_id,)).fetchone()
+        if row is None:
+            return None
+        version, position, count, combined, checksum = row
+        covered = actor_id, version, position, count, combined
+        if not checksums.matches(checksum, checksums.of_head, *covered):
+            raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its head")
+        return Head(version, position, count, int.from_bytes(combined, "big"))
+
+    def current(self, actor_id: bytes) -> Head | None:
+        """Return a head as this transaction has it."""
+        head = self._changed.get(actor_id) or self._known.get(actor_id)
+        return self.stored(actor_id) if head is None else head
+
+    def add(self, actor_id: bytes, head: Head) -> None:
+        """Write the head of a new actor."""
+        version, position, count, combined, checksum, _ = _row(actor_id, head)
+        row = actor_id, version, position, count, combined, checksum
+        self._connection.execute(_INSERT, row)
+
+    def change(self, actor_id: bytes, head: Head) -> None:
+        """Have a head written by ``flush``."""
+        self._changed[actor_id] = head
+
+    def flush(self) -> None:
+        """Write the changed heads."""
+        rows = [_row(actor_id, head) for actor_id, head in self._changed.items()]
+        if rows and self._connection.executemany(_UPDATE, rows).rowcount != len(rows):
+            raise faults.Inconsistent("it has no head")
+
+    def committed(self) -> None:
+        """Remember what was written."""
+        if len(self._known) > MOST_KNOWN:
+            self._known.clear()
+        self._known.update(self._changed)
+        self._changed.clear()
+
+    def forget(self) -> None:
+        """Forget everything."""
+        self._known.clear()
+        self._changed.clear()
+
+
+def _row(actor_id: bytes, head: Head) -> tuple[int, int, int, bytes, bytes, bytes]:
+    combined = head.combined.to_bytes(checksums.DIGEST, "big")
+    what = head.version, head.position, head.count, combined
+    return (*what, checksums.of_head(actor_id, *what), actor_id)

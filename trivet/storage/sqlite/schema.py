@@ -1,0 +1,116 @@
+"""What is in the file: its tables, the version that it keeps of them, and migrations.
+
+Every text is stored as a blob: the encoding is ours, so no bit in the file's header can change how
+a text compares. No row has a number of SQLite's, hence ``without rowid``; each table and each index
+is a tree of its own, and what must not get lost unseen is in two of them (see ``records``).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Final, TypeAlias
+
+from trivet.ports import StorageUnreadable
+from trivet.storage.sqlite import checksums
+
+__all__ = ["APPLICATION", "MIGRATIONS", "Migration", "check_version", "is_ours", "migrate"]
+
+APPLICATION: Final = int.from_bytes(b"trvt", "big")
+"""Marks a file as ours, in the place that SQLite has for that."""
+
+Migration: TypeAlias = Callable[[sqlite3.Connection], None]
+"""Brings a file from one version to the next, inside a transaction."""
+
+_VERSION_1: Final = (
+    # What the file says of itself.
+    "create table about (only integer primary key, version integer, schema blob, checksum blob)",
+    # Who an actor is; written once.
+    "create table actors (id blob primary key, address blob not null, name blob not null,"
+    " key blob not null, created_at real not null, checksum blob not null) without rowid",
+    "create unique index actors_by_address on actors (address)",
+    "create unique index actors_by_name on actors (name, key)",
+    # How many actors a name has, and which.
+    "create table names (name blob primary key, count integer not null, combined blob not null,"
+    " checksum blob not null) without rowid",
+    # Which state and which connections an actor has.
+    "create table heads (id blob primary key, version integer not null, position integer not null,"
+    " count integer not null, combined blob not null, checksum blob not null) without rowid",
+    "create table states (id blob primary key, version integer not null, state blob,"
+    " checksum blob not null) without rowid",
+    "create table connections (actor blob, id blob, position integer not null, state blob,"
+    " checksum blob not null, primary key (actor, id)) without rowid",
+)
+
+
+def _create(connection: sqlite3.Connection) -> None:
+    for statement in _VERSION_1:
+        connection.execute(statement)
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_create,)
+"""From nothing to version 1, and so on; the last leads to the version of this program."""
+
+
+def is_ours(connection: sqlite3.Connection) -> bool:
+    """Whether a file is one of trivet's; this is the first look into it."""
+    return _pragma(connection, "application_id") == APPLICATION
+
+
+def check_version(connection: sqlite3.Connection, newest: int, path: str) -> int:
+    """Return the version of a file.
+
+    Raises:
+        StorageUnreadable: If it is newer than ``newest``, or what the file says is not so.
+    """
+    version = _pragma(connection, "user_version")
+    if version > newest:
+        raise StorageUnreadable(
+            f"{path} has version {version}, which a newer trivet has written; this one reads"
+            f" {newest} and older ones"
+        )
+    row = connection.execute("select version, schema, checksum from about").fetchone()
+    schema = _schema(connection)
+    if (
+        row is None
+        or row[:2] != (version, schema)
+        or not checksums.matches(row[2], checksums.of_about, version, schema)
+    ):
+        raise StorageUnreadable(f"{path} is damaged: its tables are not those of version {version}")
+    return version
+
+
+def migrate(connection: sqlite3.Connection, migrations: Sequence[Migration], version: int) -> None:
+    """Bring a file from a version to the newest, in one transaction."""
+    connection.execute("begin immediate")
+    try:
+        for migration in migrations[version:]:
+            migration(connection)
+        _write_version(connection, len(migrations))
+        connection.execute("commit")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("rollback")
+        raise
+
+
+def _write_version(connection: sqlite3.Connection, version: int) -> None:
+    connection.execute(f"pragma application_id = {APPLICATION:d}")
+    connection.execute(f"pragma user_version = {version:d}")
+    schema = _schema(connection)
+    row = (version, schema, checksums.of_about(version, schema))
+    connection.execute("insert or replace into about values (1, ?, ?, ?)", row)
+
+
+def _schema(connection: sqlite3.Connection) -> bytes:
+    """Digest what the tables are; not where: that may change when somebody vacuums the file."""
+    rows = connection.execute(
+        "select cast(type || ' ' || name || ' ' || tbl_name || ' ' || sql as blob)"
+        " from sqlite_schema where name not like 'sqlite~_%' escape '~'"
+    )
+    return checksums.digest_of_text(b"\n".join(sorted(bytes(row[0]) for row in rows)))
+
+
+def _pragma(connection: sqlite3.Connection, name: str) -> int:
+    value: int = connection.execute(f"pragma {name}").fetchone()[0]
+    return value

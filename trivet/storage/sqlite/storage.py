@@ -1,0 +1,150 @@
+"""A durable store: one SQLite file."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Final
+
+from trivet.declare.options import Durability
+from trivet.ports import (
+    ActorRecord,
+    Committed,
+    Segment,
+    StorageError,
+    StorageInUse,
+)
+from trivet.runtime.cleanup import bounded_cleanup
+from trivet.storage.sqlite import faults
+from trivet.storage.sqlite.address import address_of, from_text
+from trivet.storage.sqlite.database import Creation, Database
+from trivet.storage.sqlite.writer import Writer
+
+__all__ = ["SqliteStorage"]
+
+logger = logging.getLogger(__name__)
+
+CLOSING: Final = 60.0
+"""Seconds in which everything committed must be stored when the store is left."""
+
+
+class SqliteStorage:
+    """Keeps actors in one SQLite file, which survives the process and, by default, a power cut.
+
+    A missing file is created, readable by its owner only; an empty one and one of another program
+    are refused. One process at a time can have it open. Beside it, SQLite keeps its log in a file
+    with ``-wal`` after the name: the two belong together.
+
+    Leaving ``open`` waits until everything committed is stored, also when it is cancelled, but
+    not longer than 60 seconds: a disk that hangs does not keep the process.
+
+    Args:
+        path: The file; its folder must exist.
+
+    Attributes:
+        path: The file.
+    """
+
+    durable = True
+    immediate = False
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        self._writer: Writer | None = None
+        self._failed = False
+
+    @property
+    def failed(self) -> bool:
+        """Whether the disk has failed, so that this process stores nothing any more."""
+        return self._failed or (self._writer is not None and self._writer.failed)
+
+    @asynccontextmanager
+    async def open(self) -> AsyncGenerator[None]:
+        """Open the file for as long as the body runs.
+
+        Raises:
+            StorageInUse: If it is open, here or in another process.
+            StorageUnreadable: If it is empty, foreign, damaged, or of a newer version.
+            StorageFailed: If its disk has failed before, in this process.
+            StorageError: If it cannot be opened or created for another reason.
+        """
+        if self._writer is not None:
+            raise StorageInUse(f"{self.path} is open already")
+        if self._failed:
+            raise faults.failed_for_good()
+        self._writer = writer = Writer(self._open_database, f"trivet store {self.path.name}")
+        writer.start()
+        try:
+            await writer.opened.wait()
+            if writer.error is not None:
+                raise writer.error
+            yield
+        finally:
+            writer.stop()
+            with bounded_cleanup(CLOSING):
+                await writer.ended.wait()
+            if writer.ended.is_set():
+                writer.join()
+            else:
+                logger.critical(
+                    "the disk does not answer: the last saves may be lost",
+                    extra={"path": str(self.path)},
+                )
+            self._failed = writer.failed
+            self._writer = None
+
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
+        """Store a new actor; cancelled, it has happened entirely or not at all.
+
+        Raises:
+            KeyTaken: If the key is in use.
+            StorageError: If it cannot be stored.
+        """
+        address = address_of(record.name, record.key)
+        await self._open_writer.store(Creation(record, address, durability))
+
+    async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return the actor with a key.
+
+        Raises:
+            RecordDamaged: If what is stored of it cannot be trusted.
+        """
+        address = address_of(name, key)
+        return await self._open_writer.read(lambda database: database.records.find(address))
+
+    async def load(self, actor_id: str) -> ActorRecord | None:
+        """Return the actor with an id.
+
+        Raises:
+            RecordDamaged: If what is stored of it cannot be trusted.
+        """
+        encoded = from_text(actor_id)
+        return await self._open_writer.read(lambda database: database.records.load(encoded))
+
+    async def list(self, name: str) -> list[ActorRecord]:
+        """Return every actor of a name, oldest first, without states and connections.
+
+        Raises:
+            RecordDamaged: If the list would not be complete and right.
+        """
+        encoded = from_text(name)
+        return await self._open_writer.read(lambda database: database.records.list(encoded))
+
+    def commit(self, segment: Segment, done: Committed) -> None:
+        """Begin to store a segment; ``done`` hears how that ended."""
+        if self._writer is None:
+            done(StorageError("the store is not open"))
+        else:
+            self._writer.commit(segment, done)
+
+    @property
+    def _open_writer(self) -> Writer:
+        if self._writer is None:
+            raise StorageError("the store is not open")
+        return self._writer
+
+    def _open_database(self) -> Database:
+        return Database.open(self.path)

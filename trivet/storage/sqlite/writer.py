@@ -1,0 +1,259 @@
+"""The one thread that owns the file, and how Trio's tasks wait for it.
+
+Rule 1. The thread takes all that is queued, stores it in one transaction, answers it all in one
+callback, and only then looks after the log. So one wait for the disk serves every save that came
+while it lasted.
+Rule 2. In a round, writes come first: who reads sees what was queued before.
+Rule 3. Whoever waits can leave. A write that the thread has taken can no longer be withdrawn, so
+its task waits for the answer; ``Claim`` decides between the two threads.
+Rule 4. The thread is a daemon: a disk that never answers must not keep the process from ending.
+Leaving ``open`` waits for it all the same, and what an end in the middle of a commit leaves in the
+file is what a crash leaves: everything acknowledged.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Sequence
+from queue import SimpleQueue
+from threading import Thread
+from typing import Any, Final, Generic, TypeAlias, TypeVar
+
+import attrs
+import outcome
+import trio
+
+from trivet.ports import Committed, StorageError
+from trivet.storage.sqlite import faults
+from trivet.storage.sqlite.database import Database, Write
+
+__all__ = ["Writer"]
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+MOST_WRITES: Final = 1_000
+"""Writes and reads in one round."""
+
+SLOW: Final = 1.0
+"""Seconds that a commit may take before the log says so."""
+
+
+class Claim:
+    """Something that only one of two threads gets."""
+
+    __slots__ = ("_tickets",)
+
+    def __init__(self) -> None:
+        self._tickets = [None]
+
+    def take(self) -> bool:
+        """Take it, unless it is taken."""
+        try:
+            self._tickets.pop()  # one step for every thread
+        except IndexError:
+            return False
+        return True
+
+
+@attrs.frozen(eq=False)
+class _Save:
+    write: Write
+    done: Committed
+    claim: Claim | None = None
+
+    @property
+    def is_wanted(self) -> bool:
+        return self.claim is None or self.claim.take()
+
+
+@attrs.frozen(eq=False)
+class _Read(Generic[T]):
+    read: Callable[[Database], T]
+    done: Callable[[outcome.Outcome[T]], None]
+    claim: Claim = attrs.Factory(Claim)
+
+
+_Request: TypeAlias = "_Save | _Read[Any]"
+_Answer: TypeAlias = tuple[Callable[[Any], None], Any]
+
+
+class Writer:
+    """The thread, for one opening of a file.
+
+    Args:
+        opener: Opens the file, in the thread.
+        name: What the thread is called.
+
+    Attributes:
+        opened: Set when the file is open or could not be opened.
+        ended: Set when the thread has nothing left to do.
+        error: Why the file could not be opened.
+        failed: Whether the disk has failed.
+    """
+
+    def __init__(self, opener: Callable[[], Database], name: str) -> None:
+        self.opened = trio.Event()
+        self.ended = trio.Event()
+        self.error: Exception | None = None
+        self.failed = False
+        self._opener = opener
+        self._token = trio.lowlevel.current_trio_token()
+        self._queue: SimpleQueue[_Request | None] = SimpleQueue()
+        self._thread = Thread(target=self._run, name=name, daemon=True)
+        self._accepts = True
+
+    # In Trio's thread
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Let the thread end when everything that is queued is done; nothing more is taken."""
+        self._accepts = False
+        self._queue.put(None)
+
+    def commit(self, write: Write, done: Committed) -> None:
+        """Queue a write."""
+        if self._accepts:
+            self._queue.put(_Save(write, done))
+        else:
+            done(_closed())
+
+    async def store(self, write: Write) -> None:
+        """Store a write; cancelled, it is either withdrawn or it happens."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if not self._accepts:
+            raise _closed()
+        task = trio.lowlevel.current_task()
+        claim = Claim()
+
+        def done(error: StorageError | None) -> None:
+            result = outcome.Value(None) if error is None else outcome.Error(error)
+            trio.lowlevel.reschedule(task, result)
+
+        def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
+            return trio.lowlevel.Abort.SUCCEEDED if claim.take() else trio.lowlevel.Abort.FAILED
+
+        self._queue.put(_Save(write, done, claim))
+        await trio.lowlevel.wait_task_rescheduled(leave)
+
+    async def read(self, read: Callable[[Database], T]) -> T:
+        """Read something in the thread; whoever is cancelled leaves at once."""
+        await trio.lowlevel.checkpoint_if_cancelled()
+        if not self._accepts:
+            raise _closed()
+        task = trio.lowlevel.current_task()
+        is_waiting = True
+
+        def done(result: outcome.Outcome[T]) -> None:
+            if is_waiting:
+                trio.lowlevel.reschedule(task, result)
+
+        def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
+            nonlocal is_waiting
+            is_waiting = False
+            request.claim.take()
+            return trio.lowlevel.Abort.SUCCEEDED
+
+        request = _Read(read, done)
+        self._queue.put(request)
+        result: T = await trio.lowlevel.wait_task_rescheduled(leave)
+        return result
+
+    def join(self) -> None:
+        """Wait for the thread, which has ``ended``: it has but to return."""
+        self._thread.join()
+
+    # In the thread
+
+    def _run(self) -> None:
+        try:
+            try:
+                database = self._opener()
+            except Exception as error:
+                self.error = error
+                self._call(self.opened.set)
+                return
+            self._call(self.opened.set)
+            try:
+                while self._serve(database):
+                    pass
+            finally:
+                database.close()
+        finally:
+            self._call(self.ended.set)
+
+    def _serve(self, database: Database) -> bool:
+        """Do one round.
+
+        Returns:
+            Whether there may be more.
+        """
+        requests, more = self._take()
+        saves = [one for one in requests if isinstance(one, _Save) and one.is_wanted]
+        reads = [one for one in requests if isinstance(one, _Read) and one.claim.take()]
+        results = _store(database, [save.write for save in saves])
+        answers: list[_Answer] = [
+            (save.done, result) for save, result in zip(saves, results, strict=True)
+        ]
+        answers += [(one.done, outcome.capture(one.read, database)) for one in reads]
+        self.failed = database.failed
+        if answers:
+            self._call(_deliver, answers)
+        _tidy(database)
+        self.failed = database.failed
+        return more
+
+    def _take(self) -> tuple[list[_Request], bool]:
+        requests: list[_Request] = []
+        request = self._queue.get()
+        while request is not None:
+            requests.append(request)
+            if len(requests) == MOST_WRITES or self._queue.empty():
+                return requests, True
+            request = self._queue.get()
+        return requests, False
+
+    def _call(self, function: Callable[..., object], *arguments: object) -> None:
+        try:
+            self._token.run_sync_soon(function, *arguments)
+        except trio.RunFinishedError:
+            logger.debug("nobody is left to hear of the last saves")
+
+
+def _store(database: Database, writes: Sequence[Write]) -> Sequence[StorageError | None]:
+    if not writes:
+        return []
+    started = time.monotonic()
+    try:
+        results = database.store(writes)
+    except Exception:
+        # Around the process's one writer: nobody would ever be answered again without it.
+        logger.exception("storing failed in a way that nobody has thought of")
+        database.failed = True
+        return [faults.failed_for_good() for _ in writes]
+    seconds = time.monotonic() - started
+    if seconds > SLOW:
+        logger.warning("a slow commit", extra={"seconds": seconds, "writes": len(writes)})
+    return results
+
+
+def _tidy(database: Database) -> None:
+    try:
+        database.tidy()
+    except Exception:
+        logger.exception("the log of the store could not be looked after")
+        database.failed = True
+
+
+def _deliver(answers: Iterable[_Answer]) -> None:
+    for done, result in answers:
+        done(result)
+
+
+def _closed() -> StorageError:
+    return StorageError("the store is not open")
