@@ -29,6 +29,8 @@ class Connections:
 
     def of(self, actor_id: bytes, head: Head) -> tuple[StoredConnection, ...]:
         """Read an actor's connections, oldest first."""
+        if not head.count:
+            return ()
         found: list[tuple[int, StoredConnection]] = []
         combined = 0
         row: tuple[bytes, int, bytes | None, bytes]

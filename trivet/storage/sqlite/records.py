@@ -21,7 +21,14 @@ from typing import Final
 import attrs
 
 from trivet.declare.keys import InvalidKeyError, parse_key
-from trivet.ports import ActorRecord, KeyTaken, RecordDamaged, Segment, StorageError
+from trivet.ports import (
+    ActorRecord,
+    KeyTaken,
+    RecordDamaged,
+    Segment,
+    StorageError,
+    StoredConnection,
+)
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import Address, from_text, to_text
 from trivet.storage.sqlite.connections import Connections
@@ -222,8 +229,7 @@ class Records:
         version, state, checksum = row
         if not checksums.matches(checksum, checksums.of_state, actor_id, version, state):
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: its state")
-        connections = self._connections.of(actor_id, head)
-        return attrs.evolve(_record(actor), state=state, connections=connections)
+        return _record(actor, state, self._connections.of(actor_id, head))
 
     def _name(self, name: bytes) -> tuple[int, int] | None:
         """Return how many actors have a name, and their combined checksums.
@@ -248,12 +254,16 @@ class Records:
         self._connection.execute(_REPLACE_NAME, (name, count, stored, checksum))
 
 
-def _record(actor: _Actor) -> ActorRecord:
+def _record(
+    actor: _Actor, state: bytes | None = None, connections: tuple[StoredConnection, ...] = ()
+) -> ActorRecord:
     return ActorRecord(
         id=to_text(actor.id),
         name=to_text(actor.name),
         key=parse_key(to_text(actor.key)),
         created_at=actor.created_at,
+        state=state,
+        connections=connections,
     )
 
 
