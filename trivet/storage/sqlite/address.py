@@ -18,12 +18,14 @@ class Address:
         name: The name, encoded.
         key: The key, serialized so that no two keys read the same, and encoded.
         digest: Of both; of fixed length, whatever the key.
+        parts: The key as it was given.
         shown: For messages.
     """
 
     name: bytes
     key: bytes
     digest: bytes
+    parts: Key
     shown: str
 
 
@@ -35,7 +37,7 @@ def address_of(name: str, key: Key) -> Address:
     """
     text = serialize_key(key)
     encoded = from_text(name), from_text(text)
-    return Address(*encoded, checksums.digest_of_address(*encoded), f"{name} {text}")
+    return Address(*encoded, checksums.digest_of_address(*encoded), key, f"{name} {text}")
 
 
 def from_text(text: str) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import sqlite3
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self, TypeAlias
 
@@ -64,9 +64,9 @@ class Database:
         self._level = ""
 
     @classmethod
-    def open(cls, path: Path, opener: Callable[[Path], sqlite3.Connection] = open_file) -> Self:
+    def open(cls, path: Path) -> Self:
         """Open a file; see ``open_file``."""
-        return cls(opener(path), path)
+        return cls(open_file(path), path)
 
     def store(self, writes: Sequence[Write]) -> list[StorageError | None]:
         """Store writes in one transaction, each whole or not at all.

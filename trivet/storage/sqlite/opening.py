@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from trivet.ports import StorageError, StorageInUse, StorageUnreadable
+from trivet.ports import StorageError, StorageUnreadable
 from trivet.storage.sqlite import faults, schema
 from trivet.storage.sqlite.schema import MIGRATIONS, Migration
 
@@ -31,6 +31,7 @@ LONGEST: Final = 64 * 1024 * 1024
 """Bytes in a record. More than any state may have, and a bound for what a damaged length asks."""
 
 PAGE: Final = 4096
+FRAME_HEADER: Final = 24  # bytes before each page in the log
 CACHE_KIBIBYTES: Final = 16 * 1024
 
 _SETTINGS: Final = (
@@ -45,8 +46,18 @@ _SETTINGS: Final = (
 )
 
 
-def open_file(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlite3.Connection:
+def open_file(
+    path: Path,
+    *,
+    migrations: Sequence[Migration] = MIGRATIONS,
+    factory: type[sqlite3.Connection] = sqlite3.Connection,
+) -> sqlite3.Connection:
     """Open a store's file, whose owner the connection is until it is closed.
+
+    Args:
+        path: Where it is, or is to be.
+        migrations: What leads to the version that is wanted.
+        factory: The class of the connection.
 
     Raises:
         StorageInUse: If somebody has it open.
@@ -59,7 +70,7 @@ def open_file(path: Path, migrations: Sequence[Migration] = MIGRATIONS) -> sqlit
             _create(path, migrations)
         if path.stat().st_size == 0:
             raise StorageUnreadable(f"{path} is empty: it is no store, or has lost everything")
-        connection = _connect(path)
+        connection = _connect(path, factory)
     except OSError as error:
         raise StorageError(f"{path} cannot be opened: {error}") from error
     except sqlite3.Error as error:
@@ -81,10 +92,12 @@ def log_of(path: Path) -> Path:
     return path.with_name(f"{path.name}-wal")
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(
+    path: Path, factory: type[sqlite3.Connection] = sqlite3.Connection
+) -> sqlite3.Connection:
     # No statement begins or ends a transaction but ours, and nobody is waited for.
     connection = sqlite3.connect(
-        f"{path.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None
+        f"{path.as_uri()}?mode=rw", uri=True, timeout=0, isolation_level=None, factory=factory
     )
     connection.text_factory = bytes
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LONGEST)
@@ -114,11 +127,17 @@ def _own(connection: sqlite3.Connection, path: Path, migrations: Sequence[Migrat
 
 def _empty_log(connection: sqlite3.Connection, path: Path) -> None:
     """Bring into the file what a crash has left in the log; then the file is as long as it says."""
-    busy = connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
-    if busy:
-        raise StorageInUse(f"{path} is open already, here or in another process")
-    pages = connection.execute("pragma page_count").fetchone()[0]
     size = connection.execute("pragma page_size").fetchone()[0]
+    log = log_of(path)
+    found = log.stat().st_size // (size + FRAME_HEADER) if log.exists() else 0
+    used = max(0, connection.execute("pragma wal_checkpoint(passive)").fetchone()[1])
+    if found > used:
+        logger.warning(
+            "the end of the log was left out: a commit was under way, or the log is damaged",
+            extra={"path": str(log), "pages": found, "left_out": found - used},
+        )
+    connection.execute("pragma wal_checkpoint(truncate)")
+    pages = connection.execute("pragma page_count").fetchone()[0]
     # A file that takes itself for shorter would write new pages over old ones.
     if pages * size != path.stat().st_size:
         raise StorageUnreadable(f"{path} is damaged: it is not as long as it says")

@@ -20,7 +20,7 @@ from typing import Final
 
 import attrs
 
-from trivet.declare.keys import InvalidKeyError, parse_key
+from trivet.declare.keys import InvalidKeyError, Key, parse_key
 from trivet.ports import (
     ActorRecord,
     KeyTaken,
@@ -92,17 +92,15 @@ class Records:
         """Return the actor at an address."""
         with _reading(f"an actor of {address.shown}"):
             actor_id = self._id_at(address)
-            return (
-                None
-                if actor_id is None
-                else self._load(actor_id, self._actor_at(address, actor_id))
-            )
+            if actor_id is None:
+                return None
+            return self._load(self._actor_at(address, actor_id), address.parts)
 
     def load(self, actor_id: bytes) -> ActorRecord | None:
         """Return the actor with an id."""
         with _reading(_shown(actor_id)):
             actor = self._actor(actor_id)
-            return None if actor is None else self._load(actor_id, actor)
+            return None if actor is None else self._load(actor, _key(actor))
 
     def list(self, name: bytes) -> list[ActorRecord]:
         """Return who has a name, oldest first."""
@@ -118,7 +116,7 @@ class Records:
             if (self._name(name) or (0, 0)) != (len(found), combined):
                 raise RecordDamaged(f"the list of {to_text(name)} is not complete")
             found.sort(key=lambda actor: (actor.created_at, actor.id))
-            return [_record(actor) for actor in found]
+            return [_record(actor, _key(actor)) for actor in found]
 
     # Writing
 
@@ -218,7 +216,8 @@ class Records:
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: who it is")
         return actor
 
-    def _load(self, actor_id: bytes, actor: _Actor) -> ActorRecord:
+    def _load(self, actor: _Actor, key: Key) -> ActorRecord:
+        actor_id = actor.id
         head = self._heads.stored(actor_id)
         if head is None:
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: it has no head")
@@ -229,7 +228,7 @@ class Records:
         version, state, checksum = row
         if not checksums.matches(checksum, checksums.of_state, actor_id, version, state):
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: its state")
-        return _record(actor, state, self._connections.of(actor_id, head))
+        return _record(actor, key, state, self._connections.of(actor_id, head))
 
     def _name(self, name: bytes) -> tuple[int, int] | None:
         """Return how many actors have a name, and their combined checksums.
@@ -255,16 +254,23 @@ class Records:
 
 
 def _record(
-    actor: _Actor, state: bytes | None = None, connections: tuple[StoredConnection, ...] = ()
+    actor: _Actor,
+    key: Key,
+    state: bytes | None = None,
+    connections: tuple[StoredConnection, ...] = (),
 ) -> ActorRecord:
     return ActorRecord(
         id=to_text(actor.id),
         name=to_text(actor.name),
-        key=parse_key(to_text(actor.key)),
+        key=key,
         created_at=actor.created_at,
         state=state,
         connections=connections,
     )
+
+
+def _key(actor: _Actor) -> Key:
+    return parse_key(to_text(actor.key))
 
 
 def _shown(actor_id: bytes) -> str:
