@@ -60,7 +60,7 @@ class FaultyStorage(SqliteStorage):
 
     def __init__(self, path: Path, before: Callable[[str, Any], None] | None = None) -> None:
         super().__init__(path)
-        self.before = before or (lambda statement, parameters: None)
+        self.before = before or _nothing
 
     def _open_database(self) -> Database:
         storage = self
@@ -76,3 +76,7 @@ class FaultyStorage(SqliteStorage):
 
         self.connection = open_file(self.path, factory=Connection)
         return Database(self.connection, self.path)
+
+
+def _nothing(statement: str, parameters: Any) -> None:
+    pass

@@ -15,7 +15,7 @@ from typing import Final, Self, TypeAlias
 import attrs
 
 from trivet.declare.options import Durability
-from trivet.ports import ActorRecord, Segment, StorageError, StorageFull
+from trivet.ports import ActorRecord, Segment, StorageError
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import Address
 from trivet.storage.sqlite.opening import LONGEST, log_of, open_file
@@ -60,7 +60,7 @@ class Database:
         self._path = path
         self._log = log_of(path)
         self._log_limit = LOG_LIMIT
-        self._was_full = False
+        self._was_emptied = True
         self._level = ""
 
     @classmethod
@@ -83,21 +83,18 @@ class Database:
         except sqlite3.Error as error:
             if faults.ends_the_store(error):
                 self._fail(error)
-                return [faults.failed_for_good() for _ in writes]
-            if len(writes) == 1:
-                fault = faults.while_writing(error, _shown(writes[0]))
-                self._was_full |= isinstance(fault, StorageFull)
-                return [fault]
-        return [result for write in writes for result in self.store([write])]
+            elif faults.is_for_want_of_room(error):
+                # What the log takes is given back when it is emptied.
+                self._empty_log()
+        return [self._store_alone(write) for write in writes]
 
     def tidy(self) -> None:
         """Empty the log if it is time for that."""
         if self.failed:
             return
         size = self._log.stat().st_size if self._log.exists() else 0
-        if size >= self._log_limit or (self._was_full and size):
+        if size >= self._log_limit:
             self._log_limit = LOG_LIMIT if self._empty_log() else size + LOG_LIMIT
-        self._was_full = False
 
     def close(self) -> None:
         """Bring everything into the file and close it."""
@@ -111,6 +108,17 @@ class Database:
             self._connection.close()
         except sqlite3.Error:
             logger.exception("the store was not closed", extra={"path": str(self._path)})
+
+    def _store_alone(self, write: Write) -> StorageError | None:
+        if self.failed:
+            return faults.failed_for_good()
+        try:
+            return self._commit([write])[0]
+        except sqlite3.Error as error:
+            if faults.ends_the_store(error):
+                self._fail(error)
+                return faults.failed_for_good()
+            return faults.while_writing(error, _shown(write))
 
     def _commit(self, writes: Sequence[Write]) -> list[StorageError | None]:
         self._set_level(writes)
@@ -150,17 +158,19 @@ class Database:
     def _empty_log(self) -> bool:
         """Bring the log into the file; saves are as durable without, so it may fail."""
         try:
-            busy = self._connection.execute("pragma wal_checkpoint(truncate)").fetchone()[0]
+            self._connection.execute("pragma wal_checkpoint(truncate)")
         except sqlite3.Error as error:
             if faults.ends_the_store(error):
                 self._fail(error)
-            else:
+            elif self._was_emptied:  # else it was said
                 logger.warning(
                     "the log of the store was not emptied",
                     extra={"path": str(self._path), "error": str(error)},
                 )
-            return False
-        return not busy
+            self._was_emptied = False
+        else:
+            self._was_emptied = True
+        return self._was_emptied
 
     def _fail(self, error: sqlite3.Error) -> None:
         self.failed = True

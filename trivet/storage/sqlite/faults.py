@@ -18,6 +18,7 @@ __all__ = [
     "Inconsistent",
     "ends_the_store",
     "failed_for_good",
+    "is_for_want_of_room",
     "while_opening",
     "while_reading",
     "while_writing",
@@ -49,6 +50,11 @@ def ends_the_store(error: sqlite3.Error) -> bool:
     return code & 0xFF == sqlite3.SQLITE_IOERR and code not in _HARMLESS
 
 
+def is_for_want_of_room(error: sqlite3.Error) -> bool:
+    """Whether it would have succeeded with more room."""
+    return _code(error) & 0xFF == sqlite3.SQLITE_FULL
+
+
 def failed_for_good() -> StorageFailed:
     """Return what every save gets after the store has failed."""
     return StorageFailed("the disk has failed: nothing is stored any more by this process")
@@ -63,9 +69,9 @@ def while_reading(error: Exception, what: str) -> StorageError:
 
 def while_writing(error: sqlite3.Error, what: str) -> StorageError:
     """Return the error of what could not be stored."""
-    code = _code(error) & 0xFF
-    if code == sqlite3.SQLITE_FULL:
+    if is_for_want_of_room(error):
         return StorageFull(f"no room is left to store {what}")
+    code = _code(error) & 0xFF
     if code == sqlite3.SQLITE_TOOBIG:
         return StorageError(f"{what} is too large to store")
     if code in _DAMAGE:
@@ -82,7 +88,7 @@ def while_opening(error: sqlite3.Error, path: str) -> StorageError:
         return StorageUnreadable(f"{path} is no SQLite file, or its beginning is damaged")
     if code in _DAMAGE:
         return StorageUnreadable(f"{path} is damaged: {error}")
-    if code == sqlite3.SQLITE_FULL:
+    if is_for_want_of_room(error):
         return StorageFull(f"no room is left to open {path}")
     return StorageError(f"{path} cannot be opened: {error}")
 

@@ -1,0 +1,221 @@
+"""Whatever is saved, in whatever batches, the file has what a dictionary would have."""
+
+from __future__ import annotations
+
+import sqlite3
+import tempfile
+from pathlib import Path
+from typing import TypeAlias
+
+import attrs
+import pytest
+from hypothesis import given, strategies as st
+
+from tests.storage.sqlite import damage
+from tests.storage.sqlite.damage import World, after, listed_in
+from tests.storage.sqlite.stores import actor
+from trivet.ports import (
+    ActorRecord,
+    KeyTaken,
+    RecordDamaged,
+    Segment,
+    StorageError,
+    StoredConnection,
+)
+from trivet.storage.sqlite.address import address_of, from_text
+from trivet.storage.sqlite.database import Creation, Database, Write
+from trivet.storage.sqlite.storage import SqliteStorage
+
+REOPEN = "close it and open it again"
+
+IDS = st.sampled_from(["a", "b", "c", "d", "é"])
+NAMES = st.sampled_from(["room", "hall"])
+KEYS = st.sampled_from([(), ("a",), ("a", ""), ("a/",), ("é",)])
+STATES = st.none() | st.binary(max_size=20) | st.just(bytes(10_000))
+CONNECTIONS = st.lists(
+    st.builds(StoredConnection, id=st.sampled_from("uvwxyz"), state=st.none() | st.binary()),
+    max_size=4,
+    unique_by=lambda connection: connection.id,
+).map(tuple)
+LEVELS = st.sampled_from(["power", "process", "interval", "none"])
+ACTORS = st.builds(
+    ActorRecord,
+    id=IDS,
+    name=NAMES,
+    key=KEYS,
+    created_at=st.floats(allow_nan=False, allow_infinity=False),
+    state=STATES,
+    connections=CONNECTIONS,
+)
+SEGMENTS = st.builds(
+    Segment,
+    actor_id=IDS,
+    durability=LEVELS,
+    state=STATES,
+    connections=CONNECTIONS,
+    ended=st.lists(st.sampled_from("uvwxyz"), max_size=3).map(tuple),
+)
+Step: TypeAlias = "list[ActorRecord | Segment] | str"
+STEPS = st.lists(st.lists(ACTORS | SEGMENTS, max_size=6) | st.just(REOPEN), max_size=8)
+
+
+def expected(world: World, step: ActorRecord | Segment) -> str | None:
+    """Do it in the world; return what the error must be, if there is to be one."""
+    if isinstance(step, Segment):
+        if step.actor_id not in world:
+            return "there is no actor"
+        world[step.actor_id] = after(world[step.actor_id], step)
+        return None
+    for one in world.values():
+        if (one.name, one.key) == (step.name, step.key):
+            return f"the key belongs to actor {one.id}"
+    if step.id in world:
+        return "already"
+    world[step.id] = step
+    return None
+
+
+def write_of(step: ActorRecord | Segment) -> Write:
+    if isinstance(step, Segment):
+        return step
+    return Creation(step, address_of(step.name, step.key), "process")
+
+
+@given(steps=STEPS)
+def test_it_has_what_a_dictionary_would_have(steps: list[Step]) -> None:
+    with tempfile.TemporaryDirectory(dir=damage.FAST) as folder:
+        path = Path(folder) / "a.db"
+        database = Database.open(path)
+        world: World = {}
+        for step in [*steps, REOPEN]:
+            if isinstance(step, str):
+                database.close()
+                database = Database.open(path)
+                continue
+            errors = [expected(world, one) for one in step]
+            results = database.store([write_of(one) for one in step])
+            for error, result in zip(errors, results, strict=True):
+                assert (error is None) == (result is None), (error, result)
+                assert (error or "") in str(result)
+            database.tidy()
+        for one in world.values():
+            assert database.records.find(address_of(one.name, one.key)) == one
+            assert database.records.load(from_text(one.id)) == one
+        for name in ("room", "hall"):
+            listed = database.records.list(from_text(name))
+            assert sorted(listed, key=lambda one: one.id) == sorted(
+                listed_in(world, name), key=lambda one: one.id
+            )
+        database.close()
+        connection = sqlite3.connect(path)
+        assert connection.execute("pragma integrity_check").fetchall() == [("ok",)]
+        connection.close()
+
+
+def test_heads_that_are_forgotten_are_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("trivet.storage.sqlite.heads.MOST_KNOWN", 2)
+    database = Database.open(tmp_path / "a.db")
+    ids = [f"{number}" for number in range(8)]
+    database.store([write_of(actor(one)) for one in ids])
+    for state in (b"1", b"2"):
+        for one in ids:
+            assert database.store([Segment(actor_id=one, state=state)]) == [None]
+    assert {database.records.load(from_text(one)) for one in ids} == {
+        actor(one, b"2") for one in ids
+    }
+    database.close()
+
+
+ALTERED = [
+    "update actors set name = cast('hall' as blob)",
+    "update actors set created_at = 2.0",
+    "update actors set key = 7",
+    "update heads set version = 5",
+    "update heads set count = 1",
+    "update heads set position = 1.5",
+    "update heads set combined = 3",
+    "delete from heads",
+    "update states set state = cast('2' as blob)",
+    "update states set state = null",
+    "update states set state = 1",
+    "update states set version = 2",
+    "delete from states",
+    "update connections set state = cast('2' as blob)",
+    "update connections set position = 1 - position",
+    "update connections set position = 0.5 where position = 0",
+    "delete from connections where position = 0",
+    "insert into connections values (cast('a' as blob), cast('z' as blob), 9, null, zeroblob(16))",
+]
+
+
+@pytest.mark.parametrize("altered", ALTERED)
+async def test_a_record_that_was_altered_is_never_returned(tmp_path: Path, altered: str) -> None:
+    path = tmp_path / "a.db"
+    storage = SqliteStorage(path)
+    connections = (StoredConnection(id="x", state=b"1"), StoredConnection(id="y", state=None))
+    async with storage.open():
+        full = attrs.evolve(actor("a", b"1"), connections=connections)
+        await storage.create(full, "power")
+    connection = sqlite3.connect(path)
+    connection.execute(altered)
+    connection.commit()
+    connection.close()
+    async with storage.open():
+        with pytest.raises(RecordDamaged):
+            await storage.load("a")
+        with pytest.raises(RecordDamaged):
+            await storage.find("room", ("a",))
+
+
+@pytest.mark.parametrize(
+    "altered",
+    [
+        "delete from names",
+        "update names set count = 2",
+        "update names set combined = zeroblob(16)",
+        "update actors set created_at = 3.0",
+        "delete from actors",
+    ],
+)
+async def test_a_list_that_is_not_complete_is_never_returned(tmp_path: Path, altered: str) -> None:
+    path = tmp_path / "a.db"
+    storage = SqliteStorage(path)
+    async with storage.open():
+        await storage.create(actor("a"), "power")
+        assert await storage.list("hall") == []
+    connection = sqlite3.connect(path)
+    connection.execute(altered)
+    connection.commit()
+    connection.close()
+    async with storage.open():
+        with pytest.raises(RecordDamaged, match="list of room"):
+            await storage.list("room")
+
+
+async def test_an_actor_that_is_damaged_is_not_created_anew(tmp_path: Path) -> None:
+    path = tmp_path / "a.db"
+    storage = SqliteStorage(path)
+    async with storage.open():
+        await storage.create(actor("a", b"1"), "power")
+    connection = sqlite3.connect(path)
+    connection.execute("delete from heads")
+    connection.execute("update actors set created_at = 4.0")
+    connection.commit()
+    connection.close()
+    async with storage.open():
+        with pytest.raises(RecordDamaged):
+            await storage.create(attrs.evolve(actor("b"), key=("a",)), "power")
+        with pytest.raises(RecordDamaged):
+            await storage.create(attrs.evolve(actor("a"), key=("b",)), "power")
+
+
+async def test_an_id_that_is_taken_is_refused(tmp_path: Path) -> None:
+    storage = SqliteStorage(tmp_path / "a.db")
+    async with storage.open():
+        await storage.create(actor("a"), "power")
+        with pytest.raises(StorageError, match="an actor a already") as caught:
+            await storage.create(attrs.evolve(actor("a"), key=("b",)), "power")
+        assert not isinstance(caught.value, KeyTaken)
+        assert await storage.load("\ud800") is None
