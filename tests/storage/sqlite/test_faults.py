@@ -20,7 +20,7 @@ from trivet.ports import (
     StorageFailed,
     StorageFull,
 )
-from trivet.storage.sqlite import database
+from trivet.storage.sqlite import database, opening
 from trivet.storage.sqlite.storage import SqliteStorage
 
 ROOT = Path(__file__).parents[3]
@@ -179,18 +179,22 @@ async def test_a_log_that_cannot_be_emptied_is_tried_again_later(
     assert "was not emptied" in caplog.text
 
 
-async def test_a_state_that_no_file_can_hold_fails_alone(tmp_path: Path) -> None:
+async def test_a_state_that_is_too_large_fails_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(opening, "LONGEST", 100_000)
     storage = SqliteStorage(tmp_path / "a.db")
-    huge = bytes(33 * 1024 * 1024)
+    huge = bytes(100_000)
     async with storage.open():
         await storage.create(actor("a"), "power")
-        with pytest.raises(StorageError, match="34603008 bytes is too large"):
+        await storage.create(actor("c"), "power")
+        with pytest.raises(StorageError, match="actor b is too large"):
             await storage.create(actor("b", huge), "power")
         results = await commit(
-            storage, Segment(actor_id="a", state=huge), Segment(actor_id="a", state=b"1")
+            storage, Segment(actor_id="c", state=huge), Segment(actor_id="a", state=b"1")
         )
-        assert "too large" in str(results[0])
-        assert results[1] is None
+        assert [result is None for result in results] == [False, True]
+        assert await storage.load("a") == actor("a", b"1")
 
 
 async def test_one_damaged_actor_fails_alone_in_a_batch(tmp_path: Path) -> None:

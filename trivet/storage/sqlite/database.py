@@ -18,7 +18,7 @@ from trivet.declare.options import Durability
 from trivet.ports import ActorRecord, Segment, StorageError
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import Address
-from trivet.storage.sqlite.opening import LONGEST, log_of, open_file
+from trivet.storage.sqlite.opening import log_of, open_file
 from trivet.storage.sqlite.records import Records
 
 __all__ = ["Creation", "Database", "Write"]
@@ -138,12 +138,10 @@ class Database:
 
     def _apply(self, write: Write) -> StorageError | None:
         try:
-            if isinstance(write, Creation):
-                _check_size(write.record.state)
-                self.records.create(write.record, write.address)
-            else:
-                _check_size(write.state)
+            if isinstance(write, Segment):
                 self.records.change(write)
+            else:
+                self.records.create(write.record, write.address)
         except StorageError as error:
             return error
         return None
@@ -178,11 +176,6 @@ class Database:
             "the disk has failed: nothing is stored any more by this process",
             extra={"path": str(self._path), "error": str(error)},
         )
-
-
-def _check_size(state: bytes | None) -> None:
-    if state is not None and len(state) > LONGEST // 2:
-        raise StorageError(f"a state of {len(state)} bytes is too large to store")
 
 
 def _shown(write: Write) -> str:

@@ -39,6 +39,11 @@ class Head:
     count: int = 0
     combined: int = 0
 
+    def with_next_version(self) -> Head:
+        """Return the head of the next state."""
+        # Each save does this: `attrs.evolve` would take longer than hashing the state.
+        return Head(self.version + 1, self.position, self.count, self.combined)
+
 
 class Heads:
     """The heads in an open file, and those of the transaction that is not committed yet."""
@@ -65,9 +70,8 @@ class Heads:
         return Head(version, position, count, int.from_bytes(combined, "big"))
 
     def current(self, actor_id: bytes) -> Head | None:
-        """Return a head as this transaction has it."""
-        head = self._changed.get(actor_id) or self._known.get(actor_id)
-        return self.stored(actor_id) if head is None else head
+        """Return a head as this transaction has it, if it need not be read."""
+        return self._changed.get(actor_id) or self._known.get(actor_id)
 
     def add(self, actor_id: bytes, head: Head) -> None:
         """Write the head of a new actor."""

@@ -149,17 +149,12 @@ class Records:
     def change(self, segment: Segment) -> None:
         """Apply a segment; what can wait is written by ``flush``."""
         actor_id = from_text(segment.actor_id)
-        with _reading(_shown(actor_id)):
-            head = self._heads.current(actor_id)
-            if head is None:
-                if self._actor(actor_id) is None:
-                    raise StorageError(f"there is no actor {segment.actor_id}")
-                raise RecordDamaged(f"{_shown(actor_id)} is damaged: it has no head")
+        head = self._heads.current(actor_id) or self._first_head(actor_id)
         if segment.connections or segment.ended:
             head = self._connections.put(actor_id, head, segment.connections)
             head = self._connections.end(actor_id, head, segment.ended)
         if segment.state is not None:
-            head = attrs.evolve(head, version=head.version + 1)
+            head = head.with_next_version()
             self._states[actor_id] = (head.version, segment.state)
         self._heads.change(actor_id, head)
 
@@ -185,6 +180,16 @@ class Records:
         self._heads.forget()
 
     # The parts
+
+    def _first_head(self, actor_id: bytes) -> Head:
+        """Read the head of an actor that is changed for the first time."""
+        with _reading(_shown(actor_id)):
+            head = self._heads.stored(actor_id)
+            if head is not None:
+                return head
+            if self._actor(actor_id) is None:
+                raise StorageError(f"there is no {_shown(actor_id)}")
+            raise RecordDamaged(f"{_shown(actor_id)} is damaged: it has no head")
 
     def _id_at(self, address: Address) -> bytes | None:
         row: tuple[object] | None
