@@ -46,6 +46,15 @@ def test_an_example_shows_what_it_should(
     assert capsys.readouterr().out == shown
 
 
+def test_what_is_stored_outlives_the_program(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for _ in range(2):
+        runpy.run_module("examples.durable", run_name="__main__")
+    assert capsys.readouterr().out == "1 visit to paris\n2 visits to paris\n"
+
+
 def test_the_readme_shows_parts_of_examples() -> None:
     examples = [path.read_text() for path in (ROOT / "examples").glob("*.py")]
     blocks = PYTHON_BLOCK.findall((ROOT / "README.md").read_text())

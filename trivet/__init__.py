@@ -54,6 +54,7 @@ from trivet.runtime.call import current_deadline
 from trivet.runtime.runtime import Runtime
 from trivet.server.serve import Server
 from trivet.storage.memory import MemoryStorage
+from trivet.storage.sqlite.storage import SqliteStorage
 
 __all__ = [
     "Action",
@@ -86,6 +87,7 @@ __all__ = [
     "Runtime",
     "Schedule",
     "Server",
+    "SqliteStorage",
     "StateNotEnabled",
     "Subscription",
     "SubscriptionOverflow",

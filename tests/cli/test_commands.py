@@ -120,6 +120,28 @@ async def test_serve_call_and_stop(folder: Path) -> None:
 
 
 @pytest.mark.slow
+async def test_state_outlives_the_process(folder: Path) -> None:
+    for result, options in [("5\n", ()), ("10\n", ()), ("5\n", ("--storage", "memory"))]:
+        async with process(folder, *options) as serving:
+            assert await run("call", serving.url, "counter", "a", "add", "5") == (0, result, "")
+            serving.process.send_signal(signal.SIGTERM)
+            assert await serving.process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("played_app.py", "no SQLite file"),
+        ("nowhere/trivet.db", "cannot be opened"),
+    ],
+)
+def test_serve_says_why_its_file_cannot_be_used(folder: Path, path: str, text: str) -> None:
+    line = ["serve", "played_app:registry", "--port", "0", "--storage", path]
+    result = CliRunner().invoke(command, line)
+    assert (result.exit_code, text in result.output) == (1, True)
+
+
+@pytest.mark.slow
 async def test_a_second_signal_ends_it_at_once(folder: Path) -> None:
     async with process(folder, "--verbose") as serving, trio.open_nursery() as nursery:
         nursery.start_soon(run, "call", serving.url, "counter", "a", "wait", "60")

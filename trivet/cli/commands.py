@@ -17,7 +17,10 @@ from trivet.declare.errors import Error
 from trivet.declare.handle import Handle
 from trivet.declare.registry import Registry
 from trivet.open import open_client, serve as serve_registry
+from trivet.ports import Storage, StorageError
 from trivet.server.serve import Server
+from trivet.storage.memory import MemoryStorage
+from trivet.storage.sqlite.storage import SqliteStorage
 
 __all__ = ["trivet"]
 
@@ -52,6 +55,18 @@ class JsonValue(click.ParamType[Any]):
             self.fail(f"{value!r} is no JSON: {error}", param, ctx)
 
 
+class StorageName(click.ParamType[Storage]):
+    """A store: the path of its file, or ``memory``."""
+
+    name = "path"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Storage:
+        """Make it; it is opened later."""
+        return MemoryStorage() if value == "memory" else SqliteStorage(value)
+
+
 @click.group()
 def trivet() -> None:
     """Actors on Trio: serve them, call them."""
@@ -61,6 +76,13 @@ def trivet() -> None:
 @click.argument("registry", type=RegistryName())
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=6420, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--storage",
+    type=StorageName(),
+    default="./trivet.db",
+    show_default=True,
+    help='The file where actors live; "memory" keeps them in none.',
+)
 @click.option("--origin", "origins", multiple=True, help="A web page that may use the server.")
 @click.option("--public", is_flag=True, help="Allow actors that let everybody in.")
 @click.option("--verbose", is_flag=True, help="Log every step of actors and connections.")
@@ -68,6 +90,7 @@ def serve(
     registry: Registry,
     host: str,
     port: int,
+    storage: Storage,
     origins: tuple[str, ...],
     public: bool,
     verbose: bool,
@@ -80,13 +103,14 @@ def serve(
         registry,
         host=host,
         port=port,
+        storage=storage,
         origins=origins,
         public=public,
         handle_signals=True,
     )
     try:
         trio.run(_serve, running, registry)
-    except (OSError, ValueError) as error:
+    except (OSError, StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
