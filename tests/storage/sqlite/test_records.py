@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import attrs
 import pytest
@@ -24,6 +25,7 @@ from trivet.ports import (
 )
 from trivet.storage.sqlite.address import address_of, from_text
 from trivet.storage.sqlite.database import Creation, Database, Write
+from trivet.storage.sqlite.opening import open_file
 from trivet.storage.sqlite.storage import SqliteStorage
 
 REOPEN = "close it and open it again"
@@ -219,3 +221,62 @@ async def test_an_id_that_is_taken_is_refused(tmp_path: Path) -> None:
             await storage.create(attrs.evolve(actor("a"), key=("b",)), "power")
         assert not isinstance(caught.value, KeyTaken)
         assert await storage.load("\ud800") is None
+
+
+class Hiding(sqlite3.Connection):
+    """Finds nothing in one of the trees, as with a damaged page.
+
+    Attributes:
+        tree: Which; in the words of the statements that look there.
+    """
+
+    tree = "none"
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        hidden = sql.startswith("select") and self.tree in sql
+        return super().execute("select 1 where 0") if hidden else super().execute(sql, parameters)
+
+
+@pytest.mark.parametrize(
+    ("tree", "found", "loaded", "listed"),
+    [
+        ("actors_by_address", False, True, True),
+        ("actors_by_name", True, True, False),
+        ("from actors where id", False, False, True),
+        ("from heads", False, False, True),
+        ("from states", False, False, True),
+        ("from names", True, True, False),
+        ("from connections", False, False, True),
+    ],
+)
+def test_what_one_tree_hides_is_not_taken_for_missing(
+    tmp_path: Path, tree: str, found: bool, loaded: bool, listed: bool
+) -> None:
+    path = tmp_path / "a.db"
+    connection = open_file(path, factory=Hiding)
+    assert isinstance(connection, Hiding)
+    database = Database(connection, path)
+    kept = attrs.evolve(actor("a", b"1"), connections=(StoredConnection(id="x", state=None),))
+    assert database.store([write_of(kept)]) == [None]
+    records = database.records
+    connection.tree = tree
+
+    def is_returned(read: Callable[[], object], expected: object) -> bool:
+        try:
+            assert read() == expected
+        except RecordDamaged:
+            return False
+        return True
+
+    address = address_of("room", ("a",))
+    assert is_returned(lambda: records.find(address), kept) == found
+    assert is_returned(lambda: records.load(b"a"), kept) == loaded
+    assert is_returned(lambda: records.list(b"room"), listed_in({"a": kept}, "room")) == listed
+    # Nobody gets its place.
+    [error] = database.store([write_of(attrs.evolve(kept, id="b"))])
+    assert isinstance(error, KeyTaken | RecordDamaged)
+    [error] = database.store([write_of(attrs.evolve(kept, key=("b",)))])
+    assert isinstance(error, StorageError)
+    connection.tree = "none"
+    assert records.load(b"a") == kept
+    database.close()

@@ -77,6 +77,9 @@ def open_file(
         raise faults.while_opening(error, str(path)) from error
     try:
         _own(connection, path, migrations)
+    except OSError as error:
+        connection.close()
+        raise StorageError(f"{path} cannot be opened: {error}") from error
     except sqlite3.Error as error:
         connection.close()
         raise faults.while_opening(error, str(path)) from error
