@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Literal
 
 import attrs
@@ -16,6 +17,34 @@ Durability = Literal["power", "process", "interval", "none"]
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
 
+MAY_BE_ZERO = frozenset({"grace", "sleep_after"})
+
+
+def check_number(name: str, value: object, *, whole: bool) -> None:
+    """Check that a value counts something, or is a number of seconds or a rate.
+
+    Args:
+        name: What the error calls it.
+        value: The value; ``math.inf`` is a number of seconds, NaN and a bool are no numbers.
+        whole: Whether it counts.
+
+    Raises:
+        TypeError: If it is of another type.
+        ValueError: If it is not positive; a few durations may be zero.
+    """
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        kind = "a whole number" if whole else "a number"
+        raise TypeError(f"{name} must be {kind}, not {value!r}")
+    least_is_in = name in MAY_BE_ZERO
+    if math.isnan(value) or value < 0 or (value == 0 and not least_is_in):
+        wanted = "zero or more" if least_is_in else "more than zero"
+        raise ValueError(f"{name} must be {wanted}, not {value!r}")
+
+
+def _check_seconds(_: object, field: attrs.Attribute[Any], value: object) -> None:
+    if value is not None:
+        check_number(field.name, value, whole=False)
+
 
 @attrs.frozen(kw_only=True)
 class Limits:
@@ -23,6 +52,10 @@ class Limits:
 
     The same type fits an actor class, ``Registry``, ``serve`` and ``open_runtime``; what a class
     sets wins over the registry, and that over the server.
+
+    Raises:
+        TypeError: If one is no number of its kind.
+        ValueError: If one is negative or NaN, or zero where zero bounds nothing.
     """
 
     message_in: int = 64 * KIBIBYTE
@@ -57,6 +90,11 @@ class Limits:
     connections_per_address: int = 256
     connections: int = 10_000
 
+    def __attrs_post_init__(self) -> None:
+        for field in attrs.fields(Limits):
+            value: object = getattr(self, field.name)
+            check_number(field.name, value, whole=isinstance(field.default, int))
+
     def over(self, wider: Limits) -> Limits:
         """Combine with the limits of a wider scope: what is set here wins, the rest is theirs."""
         default = Limits()
@@ -82,11 +120,11 @@ class Options:
 
     name: str | None = None
     durability: Durability | None = None
-    sleep_after: float | None = None
-    grace: float | None = None
-    action_timeout: float = attrs.field(default=60.0, validator=attrs.validators.gt(0))
+    sleep_after: float | None = attrs.field(default=None, validator=_check_seconds)
+    grace: float | None = attrs.field(default=None, validator=_check_seconds)
+    action_timeout: float = attrs.field(default=60.0, validator=_check_seconds)
     concurrent: bool = False
     call_hooks: bool = True
     overflow: Overflow = "disconnect"
     hibernate_websockets: Any = False
-    limits: Limits = attrs.Factory(Limits)
+    limits: Limits = attrs.field(factory=Limits, validator=attrs.validators.instance_of(Limits))
