@@ -14,6 +14,7 @@ from tests.meta.sources import ROOT, shown, sources
 
 # Each is a package or a module of trivet; those in one row do not see each other.
 LAYERS = [
+    ["logs"],
     ["declare"],
     ["protocol"],
     ["lifecycle"],
