@@ -5,7 +5,7 @@ Links, stores and observers are written against these, never against the runtime
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractAsyncContextManager
 from typing import Any, Protocol
 
@@ -274,8 +274,13 @@ class Storage(Protocol):
 class Observer(Protocol):
     """Who counts what the runtime drops and refuses."""
 
-    def count(self, what: str) -> None:
-        """Count one occurrence of something, named like an error code."""
+    @property
+    def counts(self) -> Mapping[str, int]:
+        """How often each thing happened."""
+        ...
+
+    def count(self, what: str, times: int = 1) -> None:
+        """Count occurrences of something, named like an error code."""
         ...
 
     def actor_step(self, actor: str, actor_id: str, event: ActorEvent) -> None:

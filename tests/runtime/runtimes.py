@@ -41,8 +41,8 @@ class Recorder:
     owners: dict[str, str] = attrs.Factory(dict[str, str])
     instances: dict[str, list[list[ActorEvent]]] = attrs.Factory(dict[str, list[list[ActorEvent]]])
 
-    def count(self, what: str) -> None:
-        self.counts[what] += 1
+    def count(self, what: str, times: int = 1) -> None:
+        self.counts[what] += times
 
     def actor_step(self, actor: str, actor_id: str, event: ActorEvent) -> None:
         lives = self.instances.setdefault(actor, [])

@@ -37,6 +37,7 @@ from trivet.declare.action import Action
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.event import Event
 from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
+from trivet.logs import about, printable
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.turn import current_turn, running_turn
@@ -204,7 +205,7 @@ class LiveConnection:
         elif self._session is None:
             self._refusal = self._refusal or error
         else:
-            logger.warning("the connection to %s is closing: %s", self._label, error)
+            self._log(logging.WARNING, "the connection to %s is closing: %s", error)
 
     def event(self, name: str, payload: Any, /) -> None:
         """Hand on an event."""
@@ -249,7 +250,7 @@ class LiveConnection:
         try:
             return await self._dialer.run(await self._next_params(), self)
         except SessionLost as lost:
-            logger.info("cannot connect to %s yet: %s", self._label, lost)
+            self._log(logging.INFO, "cannot connect to %s yet: %s", lost)
         except Error as error:
             self._refusal = error
         return Ending()
@@ -258,7 +259,13 @@ class LiveConnection:
         try:
             return await fresh_params(self._params)
         except Exception as error:
-            logger.warning("the params of a connection to %s failed", self._label, exc_info=error)
+            name = self._definition.name
+            logger.warning(
+                "the params of a connection to %s failed",
+                name,
+                exc_info=error,
+                extra=about(actor=name),
+            )
             self._calls.drop_waiting(params_failed)
             raise SessionLost("its params failed") from error
 
@@ -280,7 +287,7 @@ class LiveConnection:
         return 0
 
     def _after_loss(self, ending: Ending) -> float:
-        logger.info("lost the connection to %s: %s", self._label, ending)
+        self._log(logging.INFO, "lost the connection to %s: %s", ending)
         self._status.set("disconnected")
         self._backoff.lasted(trio.current_time() - self._opened_at)
         # As the official clients do: who is kicked comes back at once.
@@ -290,7 +297,7 @@ class LiveConnection:
         error = self._refusal or ending.refusal()
         if error is None or is_refusal(error, creates=self._dialer.creates):
             return error
-        logger.info("cannot connect to %s yet: %s", self._label, error)
+        self._log(logging.INFO, "cannot connect to %s yet: %s", error)
         return None
 
     def _end(self, reason: str, cause: Error | None = None) -> None:
@@ -309,9 +316,10 @@ class LiveConnection:
         error.__cause__ = self._cause
         return error
 
-    @property
-    def _label(self) -> str:
-        return self._definition.name
+    def _log(self, level: int, message: str, what: object) -> None:
+        """Tell of something that the server, or the network, may have put into words."""
+        name = self._definition.name
+        logger.log(level, message, name, printable(str(what)), extra=about(actor=name))
 
 
 def params_failed() -> Error:

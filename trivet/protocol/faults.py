@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import cast
 
 import attrs
@@ -29,14 +30,18 @@ from trivet.declare.errors import (
     ValidationError,
     WouldDeadlockError,
 )
+from trivet.logs import Throttled, about, printable
 from trivet.protocol import cbor
 from trivet.protocol.errors import DecodingError, EncodingError
 
 __all__ = ["Fault", "error_of", "fault_of", "http_status"]
 
 logger = logging.getLogger("trivet.errors")
+throttled = Throttled(logger)
 
 INTERNAL_TEXT = "An internal error occurred"
+
+NOBODY: Mapping[str, str] = MappingProxyType({})
 
 
 @attrs.frozen
@@ -61,20 +66,29 @@ class Fault:
         return f"{self.group}.{self.code}"
 
 
-def fault_of(error: BaseException, *, where: str) -> Fault:
+def fault_of(error: BaseException, *, where: str, subject: Mapping[str, str] = NOBODY) -> Fault:
     """Turn an exception into what the outside may see of it.
 
     Args:
         error: What was raised. Of an exception group whose leaves are all trivet's errors or
             cancellations, the first error counts.
         where: What was running, for the log.
+        subject: Who it is about, as fields for the log.
     """
     known = _known(error)
     if known is not None:
-        metadata = _as_sent(known.metadata, where)
+        metadata = _as_sent(known.metadata, where, subject)
         return Fault(known.group, known.code, known.message, metadata)
     error_id = secrets.token_hex(8)
-    logger.error("%s failed (error %s)", where, error_id, exc_info=error)
+    throttled.log(
+        logging.ERROR,
+        _origin(error),
+        "%s failed (error %s)",
+        printable(where),
+        error_id,
+        extra={**subject, **about(error_id=error_id)},
+        error=error,
+    )
     return Fault("rivetkit", "internal_error", INTERNAL_TEXT, {"error_id": error_id})
 
 
@@ -91,14 +105,29 @@ def _are_texts(*values: object) -> bool:
     return all(isinstance(value, str) for value in values)
 
 
-def _as_sent(metadata: object, where: str) -> object:
+def _origin(error: BaseException) -> object:
+    """Tell mistakes apart by where they are in the code, which no client can make up."""
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    place = traceback and (traceback.tb_frame.f_code.co_filename, traceback.tb_lineno)
+    return type(error), place
+
+
+def _as_sent(metadata: object, where: str, subject: Mapping[str, str]) -> object:
     """Return metadata as it arrives: the receiver's own, ``None`` if it cannot be sent."""
     if metadata is None:
         return None
     try:
         return cbor.decode(cbor.encode(metadata, cbor.NATIVE), cbor.NATIVE, counted=False)
     except (EncodingError, DecodingError) as problem:
-        logger.warning("%s: an error goes without its metadata: %s", where, problem)
+        throttled.warning(
+            "metadata",
+            "%s: an error goes without its metadata: %s",
+            printable(where),
+            problem,
+            extra={**subject},
+        )
         return None
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
@@ -85,8 +86,15 @@ class Background:
                 self._over.set()
 
     def _crash(self, name: str) -> None:
-        logger.exception("%s: the task %s failed", self._instance.label, name)
+        logger.exception(
+            "%s: the task %s failed",
+            self._instance.label,
+            name,
+            extra=about_instance(self._instance),
+        )
         self._instance.crash(f"its task {name} failed")
 
     def _log(self, _: str) -> None:
-        logger.exception("%s: run failed", self._instance.label)
+        logger.exception(
+            "%s: run failed", self._instance.label, extra=about_instance(self._instance)
+        )

@@ -14,6 +14,7 @@ from types import MappingProxyType
 import attrs
 
 from trivet.declare.errors import ActionError, Error
+from trivet.logs import Throttled, about, printable
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import EncodingError
 from trivet.protocol.faults import Fault, http_status
@@ -32,7 +33,7 @@ __all__ = [
     "text_answer",
 ]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -126,7 +127,13 @@ def fault_answer(fault: Fault, codec: Codec, actor: ActorSpecifier | None = None
     try:
         body = codec.encode_error(error)
     except EncodingError as problem:
-        logger.warning("the error %s is sent without its metadata: %s", fault.reason, problem)
+        throttled.warning(
+            "metadata",
+            "the error %s is sent without its metadata: %s",
+            printable(fault.reason),
+            problem,
+            extra=about(actor_id=None if actor is None else actor.actor_id),
+        )
         texts = (fault.group, fault.code, fault.message)
         group, code, message = map(as_unicode, texts)
         body = codec.encode_error(HttpResponseError(group, code, message, UNDEFINED, actor))

@@ -14,6 +14,7 @@ from trivet.declare.binder import event_arguments
 from trivet.declare.definition import EventBinding
 from trivet.declare.values import Shape
 from trivet.link.frames import binary_frame, text_frame
+from trivet.logs import Throttled, about, printable
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import EncodingError, OutgoingTooLong
 from trivet.protocol.faults import Fault
@@ -29,7 +30,7 @@ from trivet.protocol.messages import (
 
 __all__ = ["WireEncoder", "as_unicode", "encoder_of"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 class WireEncoder:
@@ -76,7 +77,13 @@ class WireEncoder:
         try:
             return self._framed(error)
         except (EncodingError, OutgoingTooLong) as problem:
-            logger.warning("the error %r is sent without its metadata: %s", fault.reason, problem)
+            throttled.warning(
+                "metadata",
+                "the error %s is sent without its metadata: %s",
+                printable(fault.reason),
+                problem,
+                extra=about(),
+            )
         texts = (fault.group, fault.code, fault.message)
         group, code, message = (as_unicode(text)[:1000] for text in texts)
         return self._frame(self._encode(ErrorMessage(group, code, message, UNDEFINED, call_id)))

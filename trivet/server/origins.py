@@ -12,17 +12,16 @@ from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from trivet.declare.errors import Forbidden
+from trivet.logs import Throttled, about, printable
 from trivet.server.answers import Answer
 from trivet.server.head import Head, header_text
 
 __all__ = ["OriginPolicy", "cors_headers", "foreign_origin", "is_loopback", "preflight"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 METHODS = "GET, POST, PUT, DELETE, OPTIONS, PATCH"
 DEFAULT_PORTS = {"http": ":80", "https": ":443"}
-MOST_LOGGED = 64
-"""How many different refused origins are logged: a client may invent any number."""
 
 
 class OriginPolicy:
@@ -37,7 +36,6 @@ class OriginPolicy:
         self._every = "*" in origins
         self._allowed = frozenset(origin.rstrip("/").lower() for origin in origins)
         self._loopback = loopback
-        self._logged: set[str] = set()
 
     def allows(self, head: Head) -> bool:
         """Decide whether the page that a request comes from may make it; a refusal is logged."""
@@ -46,7 +44,12 @@ class OriginPolicy:
             return True
         if self._is_near(origin.lower(), head.headers.get("host", "").lower()):
             return True
-        self._log(origin)
+        throttled.warning(
+            "origin",
+            "refused a page of %r: serve(origins=[...]) would let it in",
+            printable(origin),
+            extra=about(peer=head.peer),
+        )
         return False
 
     def _is_near(self, origin: str, host: str) -> bool:
@@ -60,11 +63,6 @@ class OriginPolicy:
             return False
         same = parts.netloc.removesuffix(port) == host.removesuffix(port)
         return same or (self._loopback and is_loopback(name))
-
-    def _log(self, origin: str) -> None:
-        if origin not in self._logged and len(self._logged) < MOST_LOGGED:
-            self._logged.add(origin)
-            logger.warning("refused a page of %r: serve(origins=[...]) would let it in", origin)
 
 
 def foreign_origin() -> Forbidden:

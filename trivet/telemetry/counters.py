@@ -7,6 +7,7 @@ from collections import Counter
 
 from trivet.lifecycle.actor import ActorEvent
 from trivet.lifecycle.connection import ConnectionEvent
+from trivet.logs import about, printable
 
 __all__ = ["Counters"]
 
@@ -23,14 +24,18 @@ class Counters:
     def __init__(self) -> None:
         self.counts: Counter[str] = Counter()
 
-    def count(self, what: str) -> None:
-        """Count one occurrence."""
-        self.counts[what] += 1
+    def count(self, what: str, times: int = 1) -> None:
+        """Count occurrences."""
+        self.counts[what] += times
 
     def actor_step(self, actor: str, actor_id: str, event: ActorEvent) -> None:
         """Log a step in the life of an instance."""
-        logger.debug("%s (%s): %s", actor, actor_id, event.name)
+        if logger.isEnabledFor(logging.DEBUG):
+            extra = about(actor=actor, actor_id=actor_id or None)
+            logger.debug("%s (%s): %s", printable(actor), actor_id, event.name, extra=extra)
 
     def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
         """Log a step in the life of a connection."""
-        logger.debug("%s connection %s: %s", actor, conn_id, event.name)
+        if logger.isEnabledFor(logging.DEBUG):
+            extra = about(actor=actor, conn=conn_id)
+            logger.debug("%s connection %s: %s", printable(actor), conn_id, event.name, extra=extra)
