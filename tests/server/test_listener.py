@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import resource
 import socket
 import ssl
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -126,7 +128,62 @@ async def test_every_socket_accepts_again_when_there_is_room(autojump_clock: Moc
             await client.stream.aclose()
 
 
-@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM])
+@pytest.mark.parametrize("number", [errno.EMFILE, errno.ENFILE])
+async def test_without_a_descriptor_one_client_is_turned_away(
+    number: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving() as site, listening(site) as played:
+        played.fail(number)
+        first, second = played.connect(), played.connect()
+        assert (await rest(first.stream)).startswith(b"HTTP/1.1 503 ")
+        assert await health(second) == 200
+        assert played.accepting_at[:3] == [0.0, 0.0, pytest.approx(0.1)]
+        assert site.counters.counts["accept_failed"] == 1
+        assert site.counters.counts["turned_away"] == 1
+        assert "cannot accept clients" in caplog.text
+
+
+async def test_nobody_to_turn_away_is_a_pause(autojump_clock: MockClock) -> None:
+    async with serving() as site, listening(site) as played:
+        played.fail(errno.EMFILE)
+        await wait_all_tasks_blocked()
+        await trio.sleep(0.15)
+        http = played.connect()
+        assert await health(http) == 200
+        assert site.counters.counts["turned_away"] == 0
+
+
+@pytest.mark.slow
+async def test_a_process_without_descriptors_goes_on() -> None:
+    """The real thing: the limit of this process is lowered until accepting fails."""
+    async with serving(host="127.0.0.1") as site:
+        kept = HttpClient(await trio.open_tcp_stream("127.0.0.1", site.server.port))
+        assert await health(kept) == 200
+        late = trio.socket.socket()
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        hogs = [os.open(os.devnull, os.O_RDONLY)]
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hogs[0] + 1, hard))
+        try:
+            with suppress(OSError):  # until there are no more
+                while True:
+                    hogs.append(os.open(os.devnull, os.O_RDONLY))
+            await late.connect(("127.0.0.1", site.server.port))
+            turned_away = trio.SocketStream(late)
+            assert (await rest(turned_away)).startswith(b"HTTP/1.1 503 ")
+            assert await health(kept) == 200
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+            for hog in hogs:
+                os.close(hog)
+        await turned_away.aclose()
+        again = HttpClient(await trio.open_tcp_stream("127.0.0.1", site.server.port))
+        assert await health(again) == 200
+        await again.stream.aclose()
+        await kept.stream.aclose()
+        assert site.counters.counts["turned_away"] == 1
+
+
+@pytest.mark.parametrize("number", [errno.ENOBUFS, errno.ENOMEM])
 async def test_running_out_of_something_is_a_pause(
     number: int, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:

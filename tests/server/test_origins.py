@@ -9,7 +9,8 @@ from trio.testing import MockClock
 from tests.server.serving import gateway, serving
 from trivet.logs import BURST
 from trivet.server.head import Head
-from trivet.server.origins import OriginPolicy, is_loopback
+from trivet.server.origins import OriginPolicy
+from trivet.server.peers import is_loopback
 
 
 def head(**headers: str) -> Head:

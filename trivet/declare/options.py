@@ -88,6 +88,7 @@ class Limits:
     state_limit: int = MEBIBYTE
     save_interval: float = 1.0
     connections_per_address: int = 256
+    openings_per_address: int = 64
     connections: int = 10_000
 
     def __attrs_post_init__(self) -> None:

@@ -11,7 +11,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +47,7 @@ class Inbox:
         connection: The connection behind it, while an instance has one.
         parked: What is left of the connection otherwise.
         closed: Set when the link has closed and none of its tasks is left.
+        when_decided: Called once the client has been let in, or refused.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Inbox:
         self.connection: Connection | None = None
         self.parked: Parked | None = None
         self.closed = trio.Event()
+        self.when_decided: Callable[[], None] | None = None
         self._runtime = runtime
         self._definition = definition
         self._address = address
@@ -95,6 +97,7 @@ class Inbox:
     def receive(self, message: Any, size: int) -> None:
         """Handle a message now, or keep it."""
         if self._flooded:
+            self._runtime.observer.count("message_after_close")
             return
         if not self._waiting and not self._held and self._handle(message, size):
             return
@@ -128,6 +131,9 @@ class Inbox:
     def decided(self) -> None:
         """Take note that the client has been let in, or refused: tokens do not linger."""
         self.params, self.request = None, NO_REQUEST
+        if self.when_decided is not None:
+            when_decided, self.when_decided = self.when_decided, None
+            when_decided()
 
     def pump(self) -> None:
         """Handle what waits, as far as the connection takes it."""
@@ -245,6 +251,7 @@ class Inbox:
             self.decided()
 
     def _refuse(self, error: Exception) -> None:
+        self._runtime.observer.count("opening_refused")
         fault = fault_of(error, where=f"opening a connection to {self._definition.name}")
         self.link.push(self.link.encoder.failure(None, fault))
         self.link.close(REFUSED, fault.reason)

@@ -6,7 +6,7 @@ import contextvars
 import itertools
 import secrets
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -83,6 +83,11 @@ class Runtime:
         self.closing = False
         self._limits: dict[Definition, Limits] = {}
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped or refused, by name, as of now."""
+        return dict(self.observer.counts)
+
     def limits_of(self, definition: Definition) -> Limits:
         """Return the limits of an actor class: its own over the registry's over the runtime's."""
         limits = self._limits.get(definition)
@@ -94,7 +99,14 @@ class Runtime:
         return limits
 
     def attach(
-        self, link: Link, definition: Definition, address: Address, *, params: Any, request: Request
+        self,
+        link: Link,
+        definition: Definition,
+        address: Address,
+        *,
+        params: Any,
+        request: Request,
+        when_decided: Callable[[], None] | None = None,
     ) -> Inbox:
         """Begin to open a connection behind a link.
 
@@ -104,11 +116,13 @@ class Runtime:
             address: Which actor.
             params: Connection params, checked.
             request: What the client sent to be let in.
+            when_decided: Called when that is decided.
 
         Returns:
             Where the link hands over messages and says that it has closed.
         """
         inbox = Inbox(self, link, definition, address, params=params, request=request)
+        inbox.when_decided = when_decided
         inbox.start()
         return inbox
 

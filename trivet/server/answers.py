@@ -44,6 +44,7 @@ _STATUS = {
     ("api", "request_timeout"): 408,
     ("api", "upgrade_required"): 426,
     ("api", "head_too_large"): 431,
+    ("guard", "rate_limit"): 429,
     ("guard", "request_timeout"): 504,
     ("namespace", "not_found"): 400,
     ("validation", "invalid_input"): 400,

@@ -23,6 +23,7 @@ from trivet.declare.interfaces import CloseCause
 from trivet.declare.request import Request
 from trivet.link.ending import ClosedBy, Ending
 from trivet.link.transport import Transport
+from trivet.logs import about
 from trivet.protocol.close import CloseCode, CloseReason
 from trivet.protocol.errors import DecodingError, RemoteProtocolError
 from trivet.protocol.faults import fault_of
@@ -41,7 +42,7 @@ from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service, link_limits
 from trivet.server.targets import find_actor
 
-__all__ = ["Session", "open_session"]
+__all__ = ["Session", "open_session", "refuse_session"]
 
 NO_REQUEST: Final = Request(intent="connect")
 """Stands for a request that no hook will ask for, so that no link keeps its headers."""
@@ -55,6 +56,12 @@ _CAUSES: Final[dict[ClosedBy, CloseCause]] = {
     "keepalive": "network",
     "slow_consumer": "slow_consumer",
     "protocol": "server",
+}
+
+_UNPEACEFUL: Final[dict[ClosedBy, str]] = {
+    "keepalive": "client_vanished",
+    "slow_consumer": "slow_consumer",
+    "protocol": "protocol_violated",
 }
 
 Receive = Callable[[str | bytes], None]
@@ -105,23 +112,27 @@ class Session:
         finally:
             service.links.discard(link)
             service.keepalive.discard(link)
+            _count(service, link)
             if self._inbox is not None:
                 assert link.ending is not None  # it has run
                 self._inbox.lost(_cause(link.ending))
 
 
-async def open_session(service: Service, transport: Transport, upgrade: Upgrade) -> Session:
+async def open_session(
+    service: Service, transport: Transport, upgrade: Upgrade, when_decided: Callable[[], None]
+) -> Session:
     """Let a client in, or make a link that tells it why not.
 
     Args:
         service: The server.
         transport: The client's connection.
         upgrade: Its request.
+        when_decided: Called when the actor's hooks have let it in, or not.
     """
     try:
         visit = await _visit(service, upgrade)
     except Exception as error:  # the connection's firewall: the client gets it
-        return _refused(service, transport, upgrade, error)
+        return refuse_session(service, transport, upgrade, error)
     definition = visit.definition
     limits = service.runtime.limits_of(definition)
     encoder = encoder_of(upgrade.offer.encoding, limits.message_out)
@@ -133,15 +144,21 @@ async def open_session(service: Service, transport: Transport, upgrade: Upgrade)
         received=upgrade.received,
     )
     inbox = service.runtime.attach(
-        link, definition, visit.address, params=visit.params, request=visit.request
+        link,
+        definition,
+        visit.address,
+        params=visit.params,
+        request=visit.request,
+        when_decided=when_decided,
     )
     machine = ServerConnection(encoder.codec, max_incoming=limits.message_in)
-    return Session(service, link, _receiver(link, machine, inbox), inbox)
+    return Session(service, link, _receiver(link, machine, inbox, service.count), inbox)
 
 
 async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     offer, head = upgrade.offer, upgrade.head
     if not service.origins.allows(head):
+        service.count("origin_refused")
         raise foreign_origin()
     if offer.refusal is not None:
         raise offer.refusal
@@ -172,8 +189,13 @@ def _target(service: Service, head: Head, offer: SocketOffer) -> tuple[GatewayTa
     raise RequestError("There is nothing at this address", code="not_found")
 
 
-def _refused(service: Service, transport: Transport, upgrade: Upgrade, error: Exception) -> Session:
-    fault = fault_of(error, where="opening a connection")
+def refuse_session(
+    service: Service, transport: Transport, upgrade: Upgrade, error: Exception
+) -> Session:
+    """Make a link that tells a client why it cannot connect."""
+    service.count("opening_refused")
+    subject = about(peer=upgrade.head.peer)
+    fault = fault_of(error, where="opening a connection", subject=subject)
     encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
     limits = link_limits(service.limits)
     link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
@@ -187,7 +209,9 @@ def _ignore(message: str | bytes) -> None:
     """Take no message: the link is closing."""
 
 
-def _receiver(link: ClientLink, machine: ServerConnection, inbox: Inbox) -> Receive:
+def _receiver(
+    link: ClientLink, machine: ServerConnection, inbox: Inbox, count: Callable[[str], None]
+) -> Receive:
     """Return what takes a client's messages: a plain function, called for each of them."""
     decode, hand_over = machine.receive, inbox.receive
 
@@ -197,6 +221,7 @@ def _receiver(link: ClientLink, machine: ServerConnection, inbox: Inbox) -> Rece
                 raise DecodingError("A message must be binary")
             decoded = decode(message)
         except RemoteProtocolError as error:
+            count("message_malformed")
             _reject(link, error)
             return
         if decoded is not None:
@@ -209,6 +234,7 @@ def _receiver(link: ClientLink, machine: ServerConnection, inbox: Inbox) -> Rece
             data = message.encode()
             decoded = decode(data)
         except RemoteProtocolError as error:
+            count("message_malformed")
             _reject(link, error)
             return
         if decoded is not None:
@@ -219,6 +245,15 @@ def _receiver(link: ClientLink, machine: ServerConnection, inbox: Inbox) -> Rece
 
 def _reject(link: ClientLink, error: RemoteProtocolError) -> None:
     link.close(error.close_code, str(CloseReason(error.group, error.code)))
+
+
+def _count(service: Service, link: ClientLink) -> None:
+    """Count how a link ended, if that was not in peace, and what it dropped."""
+    if link.dropped:
+        service.count("frame_dropped", link.dropped)
+    ending = link.ending
+    if ending is not None and ending.by in _UNPEACEFUL:
+        service.count(_UNPEACEFUL[ending.by])
 
 
 def _cause(ending: Ending) -> CloseCause:

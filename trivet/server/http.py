@@ -23,12 +23,14 @@ import trio
 from trivet.declare.errors import Error
 from trivet.declare.options import Limits
 from trivet.link.handshake import Handshake, accept_handshake
+from trivet.link.limits import FrameBudget
 from trivet.link.transport import Transport
 from trivet.protocol.errors import IncomingTooLong
 from trivet.protocol.faults import fault_of
 from trivet.protocol.handshake import SocketOffer, parse_offer
 from trivet.server.answers import Answer, RequestError, refusal
 from trivet.server.head import Head
+from trivet.server.peers import Proxies
 from trivet.server.stopping import Stopping
 
 __all__ = ["HttpConnection", "ReadBody", "Upgrade"]
@@ -80,13 +82,29 @@ class HttpConnection:
         peer: Its address.
         limits: The bounds of heads.
         stopping: Says when to take no further request.
+        proxies: Whose word on the client's address counts.
+        count: Counts the requests that cannot be read.
+        budget: How many requests it may make; any number without.
     """
 
-    def __init__(self, transport: Transport, peer: str, limits: Limits, stopping: Stopping) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        peer: str,
+        limits: Limits,
+        stopping: Stopping,
+        *,
+        proxies: Proxies,
+        count: Callable[[str], object],
+        budget: FrameBudget | None = None,
+    ) -> None:
         self._transport = transport
         self._peer = peer
         self._limits = limits
         self._stopping = stopping
+        self._proxies = proxies
+        self._count = count
+        self._budget = budget
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.request_head)
         self._served = False
         self._head: Head | None = None
@@ -117,6 +135,7 @@ class HttpConnection:
                 else:
                     answer = await respond(self._head, self._read_body)
             except Error as error:
+                self._count("request_malformed")
                 answer = refusal(fault_of(error, where="http"))
             if not await self._send(answer):
                 await self._part()
@@ -169,7 +188,11 @@ class HttpConnection:
     def _checked(self, request: h11.Request) -> Head:
         if len(list(request.headers)) > self._limits.request_headers:
             raise _Unreadable("The head of the request is too large", code="head_too_large")
-        return Head.of(request, self._peer)
+        if self._budget is not None and not self._budget.spend(1, trio.current_time()):
+            raise _Unreadable("Too many requests", group="guard", code="rate_limit")
+        head = Head.of(request, self._peer)
+        client = self._proxies.client_of(self._peer, head.headers)
+        return head if client == self._peer else attrs.evolve(head, peer=client)
 
     async def _upgrade(self, head: Head) -> Upgrade | Answer:
         offer = parse_offer(head.headers.get("sec-websocket-protocol", ""))

@@ -5,7 +5,8 @@ Rules this file keeps:
 1. Whatever happens to one client's connection, the others and the server go on.
 2. Every client is counted while its connection lasts: at the limit of the server no more are
    accepted, they wait; beyond the limit of its address one is turned away.
-3. Running out of file descriptors is a pause, not an end.
+   Behind a trusted proxy it is the proxy's client that is counted, for as long as it is served.
+3. Running out of file descriptors is a pause, not an end; one client is told so in each.
 """
 
 from __future__ import annotations
@@ -13,31 +14,37 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, Final, NoReturn, Protocol
 
 import trio
 
+from trivet.declare.errors import ActionError
+from trivet.link.limits import FrameBudget
 from trivet.link.socket import SocketTransport
 from trivet.link.stream import StreamTransport
 from trivet.link.transport import Transport
+from trivet.logs import Throttled, about
+from trivet.server.admission import Admission
 from trivet.server.answers import Answer
-from trivet.server.connect import Session, open_session
+from trivet.server.connect import Session, open_session, refuse_session
 from trivet.server.head import Head
 from trivet.server.http import HttpConnection, ReadBody
-from trivet.server.origins import is_loopback
+from trivet.server.reserve import Reserve
 from trivet.server.router import respond
 from trivet.server.service import Service
 from trivet.server.sockets import peer_of
 
 __all__ = ["Listener", "Listening"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 PAUSE: Final = 0.1
 """Seconds without accepting after the system has run out of something."""
 
 EXHAUSTED: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
+FULL: Final = frozenset({errno.EMFILE, errno.ENFILE})
 UNUSABLE: Final = frozenset({errno.EBADF, errno.EINVAL, errno.ENOTSOCK, errno.EOPNOTSUPP})
 
 
@@ -66,8 +73,9 @@ class Listener:
         self._nursery = nursery
         self._count = service.runtime.observer.count
         self._limits = service.limits
+        self._admissions = service.admissions
+        self._reserve = Reserve()
         self.open_connections = 0
-        self._by_address: Counter[str] = Counter()
         self._room = trio.Event()
         self._room.set()
 
@@ -84,7 +92,7 @@ class Listener:
             except OSError as error:
                 if error.errno in UNUSABLE:
                     raise
-                await self._bear(error)
+                await self._bear(error, listening)
             else:
                 self._welcome(connection, peer_of(address))
 
@@ -95,7 +103,16 @@ class Listener:
             stream: Its connection, which is closed in the end.
             peer: Its address.
         """
-        self._begin(StreamTransport(stream), peer)
+        transport = StreamTransport(stream)
+        admission = self._admissions.admit(peer)
+        if admission is None:
+            self._nursery.start_soon(transport.aclose_forcefully)
+        else:
+            self._begin(transport, peer, admission)
+
+    def close(self) -> None:
+        """Let go of what accepting needs; the sockets are somebody else's."""
+        self._reserve.close()
 
     async def _wait_for_room(self) -> None:
         while self.open_connections >= self._limits.connections:
@@ -104,71 +121,122 @@ class Listener:
                 self._room = trio.Event()
             await self._room.wait()
 
-    async def _bear(self, error: OSError) -> None:
+    async def _bear(self, error: OSError, listening: Listening) -> None:
         """Go on after a failed accept: the client's network, or ours, had a problem."""
         self._count("accept_failed")
-        if error.errno in EXHAUSTED:
-            logger.warning("cannot accept clients for a moment: %s", error)
-            await trio.sleep(PAUSE)
+        if error.errno not in EXHAUSTED:
+            return
+        throttled.warning(
+            "exhausted", "cannot accept clients for a moment: %s", error, extra=about()
+        )
+        if error.errno in FULL and await self._reserve.turn_away(listening.accept):
+            self._count("turned_away")
+        await trio.sleep(PAUSE)
 
     def _welcome(self, connection: trio.socket.SocketType, peer: str) -> None:
-        if self._by_address[peer] >= self._limits.connections_per_address:
-            self._count("address_full")
+        admission = self._admissions.admit(peer)
+        if admission is None:
             connection.close()
             return
         context = self.service.settings.ssl_context
         transport = (
             SocketTransport.adopt(connection) if context is None else _secured(connection, context)
         )
-        self._begin(transport, peer)
+        self._begin(transport, peer, admission)
 
-    def _begin(self, transport: Transport, peer: str) -> None:
+    def _begin(self, transport: Transport, peer: str, admission: Admission) -> None:
         self.open_connections += 1
-        if not _is_trusted(peer):
-            self._by_address[peer] += 1
-        self._nursery.start_soon(self._serve, transport, peer)
+        self._nursery.start_soon(self._serve, transport, peer, admission)
 
-    async def _serve(self, transport: Transport, peer: str) -> None:
+    async def _serve(self, transport: Transport, peer: str, admission: Admission) -> None:
+        admissions = [admission]
         try:
-            session = await self._meet(transport, peer)
+            session = await self._meet(transport, peer, admissions)
             if session is not None:
                 await session.run()
         except (trio.BrokenResourceError, trio.ClosedResourceError):
             self._count("connection_broken")
-        except Exception:
+        except Exception as error:
             # The firewall of the connection. The client did this or a mistake of ours did.
-            logger.exception("a connection of %s failed", peer)
             self._count("connection_failed")
+            throttled.log(
+                logging.ERROR,
+                type(error),
+                "a connection failed",
+                extra=about(peer=peer),
+                error=error,
+            )
         finally:
-            self._end(peer)
+            for admission in admissions:
+                admission.end()
+            self.open_connections -= 1
+            self._room.set()
             await transport.aclose_forcefully()
 
-    async def _meet(self, transport: Transport, peer: str) -> Session | None:
-        """Serve HTTP until the client leaves or goes on as a WebSocket."""
+    async def _meet(
+        self, transport: Transport, peer: str, admissions: list[Admission]
+    ) -> Session | None:
+        """Serve HTTP until the client leaves or goes on as a WebSocket.
+
+        Args:
+            transport: Its connection.
+            peer: Who is at its other end.
+            admissions: The connection's; that of a proxy's client is added.
+        """
+        service, (admission,) = self.service, admissions
 
         async def answer(head: Head, read: ReadBody) -> Answer:
-            return await respond(self.service, head, read)
+            admission.opened()
+            if head.peer == peer:
+                return await respond(service, head, read)
+            with self._behind_proxy(head.peer) as inner:
+                inner.opened()
+                return await respond(service, head, read)
 
-        service = self.service
+        budget = FrameBudget(self._limits.frame_rate, self._limits.frame_burst)
         scope = trio.CancelScope()
         with scope, service.stopping.while_busy(scope):
-            http = HttpConnection(transport, peer, service.limits, service.stopping)
+            http = HttpConnection(
+                transport,
+                peer,
+                service.limits,
+                service.stopping,
+                proxies=service.proxies,
+                count=self._count,
+                budget=budget if admission.counted else None,
+            )
             upgrade = await http.serve(answer)
-            return None if upgrade is None else await open_session(service, transport, upgrade)
+            if upgrade is None:
+                return None
+            if upgrade.head.peer != peer:
+                inner = self._admissions.admit(upgrade.head.peer)
+                if inner is None:
+                    return refuse_session(service, transport, upgrade, crowded())
+                admissions.append(inner)
+            return await open_session(service, transport, upgrade, admissions[-1].opened)
         return None
 
-    def _end(self, peer: str) -> None:
-        self.open_connections -= 1
-        if not _is_trusted(peer):
-            self._by_address[peer] -= 1
-            if not self._by_address[peer]:
-                del self._by_address[peer]
-        self._room.set()
+    @contextmanager
+    def _behind_proxy(self, peer: str) -> Generator[Admission]:
+        """Count a request of a proxy's client while the body runs.
+
+        Raises:
+            ActionError: If its address has no place left.
+        """
+        admission = self._admissions.admit(peer)
+        if admission is None:
+            raise crowded()
+        try:
+            yield admission
+        finally:
+            admission.end()
 
 
-def _is_trusted(peer: str) -> bool:
-    """Whether an address may have any number of connections."""
-    return peer in {"unix", "memory"} or is_loopback(peer)
+def crowded() -> ActionError:
+    """Make the error for a client whose address has too many connections; it may come back."""
+    return ActionError(
+        "Too many connections come from this address", group="guard", code="service_unavailable"
+    )
 
 
 def _secured(connection: trio.socket.SocketType, context: ssl.SSLContext) -> StreamTransport:

@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Collection, Mapping
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from trivet.declare.errors import Forbidden
 from trivet.logs import Throttled, about, printable
 from trivet.server.answers import Answer
 from trivet.server.head import Head, header_text
+from trivet.server.peers import is_loopback
 
-__all__ = ["OriginPolicy", "cors_headers", "foreign_origin", "is_loopback", "preflight"]
+__all__ = ["OriginPolicy", "cors_headers", "foreign_origin", "preflight"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -68,18 +68,6 @@ class OriginPolicy:
 def foreign_origin() -> Forbidden:
     """Make the error for a page that may not use the server."""
     return Forbidden("The server does not serve pages of this origin")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine's own."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        address = ip_address(host.partition("%")[0])
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return (mapped or address).is_loopback
 
 
 def preflight(head: Head) -> Answer:

@@ -13,6 +13,7 @@ import attrs
 import trio
 
 from trivet.declare.errors import Error
+from trivet.logs import about
 from trivet.protocol.faults import fault_of
 from trivet.protocol.gateway import GatewayTarget, parse_gateway
 from trivet.protocol.handshake import target_of_headers
@@ -52,7 +53,6 @@ class _Route:
 
 
 EVERY_METHOD = "*"
-MOST_LOGGED = 200
 
 _SERVER = (
     _Route(re.compile("/metadata"), {"GET": server_metadata}),
@@ -88,13 +88,16 @@ async def respond(service: Service, head: Head, read: ReadBody) -> Answer:
         read: Reads its body, up to a number of bytes.
     """
     if not service.origins.allows(head):
+        service.count("origin_refused")
         return refusal(fault_of(foreign_origin(), where="origin"))
     try:
         answer = await _respond(service, head, read)
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         raise
     except Exception as error:  # the connection's firewall: the client gets it
-        answer = refusal(fault_of(error, where=f"{head.method} {head.path[:MOST_LOGGED]}"))
+        service.count("request_refused")
+        subject = about(peer=head.peer)
+        answer = refusal(fault_of(error, where=f"{head.method} {head.path}", subject=subject))
         if isinstance(error, RequestError):
             answer = attrs.evolve(answer, headers={**answer.headers, **error.headers})
     return attrs.evolve(answer, headers={**answer.headers, **cors_headers(head)})

@@ -20,7 +20,7 @@ from trivet.runtime.cleanup import Shelter
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.runtime import Runtime
 from trivet.server.listener import Listener
-from trivet.server.origins import is_loopback
+from trivet.server.peers import is_loopback
 from trivet.server.service import Service
 from trivet.server.settings import ServerSettings
 from trivet.server.signals import watch_signals
@@ -125,6 +125,7 @@ async def _accepting(
                 nursery.start_soon(listener.accept, listening)
             yield _describe(runtime, listener, settings, sockets)
     finally:
+        listener.close()
         service.stopping.begin()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
 
 import attrs
@@ -13,8 +14,10 @@ from trivet.link.limits import HARD_LIMIT, LinkLimits
 from trivet.link.websocket import WebSocketLink
 from trivet.protocol.close import CloseCode
 from trivet.runtime.runtime import Runtime
+from trivet.server.admission import Admissions
 from trivet.server.encoder import WireEncoder
 from trivet.server.origins import OriginPolicy
+from trivet.server.peers import Proxies
 from trivet.server.settings import ServerSettings
 from trivet.server.stopping import Stopping
 
@@ -56,6 +59,26 @@ class Service:
         """Which pages may use it."""
         return OriginPolicy(self.settings.origins, loopback=self.loopback)
 
+    @property
+    def count(self) -> Callable[..., None]:
+        """Count what is dropped or refused."""
+        return self.runtime.observer.count
+
+    @cached_property
+    def admissions(self) -> Admissions:
+        """How many connections each address has."""
+        return Admissions(self.limits, self.proxies, self.count)
+
+    @cached_property
+    def proxies(self) -> Proxies:
+        """Who may say who a client is."""
+        return Proxies(self.settings.trusted_proxies)
+
+    @cached_property
+    def params_limit(self) -> int:
+        """The most bytes of connection params that any of its actors takes."""
+        return max(self.runtime.limits_of(one).params for one in self.runtime.registry)
+
     @cached_property
     def keepalive(self) -> Keepalive:
         """Finds the clients that are gone without a word."""
@@ -82,7 +105,7 @@ class Service:
 def link_limits(limits: Limits) -> LinkLimits:
     """Return the part of the limits that a link keeps."""
     return LinkLimits(
-        message_size=min(limits.message_in, HARD_LIMIT),
+        message_size=min(limits.message_in, limits.frame, HARD_LIMIT),
         fragments=limits.fragments,
         frames_per_second=limits.frame_rate,
         burst=limits.frame_burst,

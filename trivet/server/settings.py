@@ -8,6 +8,8 @@ from collections.abc import Collection
 
 import attrs
 
+from trivet.server.peers import Proxies
+
 __all__ = ["ServerSettings"]
 
 
@@ -19,6 +21,25 @@ def _check_origins(_instance: object, _field: object, origins: Collection[str]) 
 def _check_base_path(_instance: object, _field: object, path: str) -> None:
     if path and (not path.startswith("/") or path.endswith("/")):
         raise ValueError(f"base_path begins with a slash and does not end with one: {path!r}")
+
+
+def _check_proxies(_instance: object, _field: object, trusted: Collection[str]) -> None:
+    Proxies(trusted)
+
+
+LEAST_TOKEN = 16
+
+
+def _check_token(_instance: object, _field: object, token: str | None) -> None:
+    if token is None:
+        return
+    if not isinstance(token, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+        raise TypeError("admin_token must be text")
+    if len(token) < LEAST_TOKEN or not (token.isascii() and token.isprintable()):
+        raise ValueError(
+            f"admin_token must have {LEAST_TOKEN} printable ASCII characters or more: "
+            "secrets.token_urlsafe() makes one"
+        )
 
 
 @attrs.frozen(kw_only=True)
@@ -34,6 +55,10 @@ class ServerSettings:
         origins: Web pages that may use the server beside its own, like ``https://example.com``;
             ``"*"`` among them lets every page.
         base_path: A path under which everything is served as well, like ``/api/rivet``.
+        admin_token: What a client must show to delete actors, put them to sleep or list them;
+            without one only this machine may.
+        trusted_proxies: Addresses and networks of proxies, or ``"unix"``: their
+            ``X-Forwarded-For`` says who the client is.
         handle_signals: Whether SIGTERM and SIGINT stop the server; in the main thread only.
     """
 
@@ -44,4 +69,6 @@ class ServerSettings:
     public: bool = False
     origins: Collection[str] = attrs.field(default=(), validator=_check_origins)
     base_path: str = attrs.field(default="", validator=_check_base_path)
+    admin_token: str | None = attrs.field(default=None, validator=_check_token, repr=False)
+    trusted_proxies: Collection[str] = attrs.field(default=(), validator=_check_proxies)
     handle_signals: bool = False

@@ -8,7 +8,7 @@ from typing import Any, Final
 import trio
 
 from trivet.declare.registry import Registry
-from trivet.server.origins import is_loopback
+from trivet.server.peers import is_loopback
 from trivet.server.settings import ServerSettings
 
 __all__ = ["address_of", "bind_sockets", "open_sockets", "peer_of"]
@@ -56,7 +56,8 @@ def _check_guarded(registry: Registry, settings: ServerSettings, host: str) -> N
         if not definition.hooks & GUARDS:
             raise ValueError(
                 f"{definition.actor.__name__} lets everybody in, and {host} can be reached from "
-                "other machines: override on_before_connect or create_conn_state, or say public=True"
+                "other machines: override authorize, on_before_connect or create_conn_state, or "
+                "say public=True"
             )
 
 
