@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.server.actors import SECRET, Counter
+from tests.server.actors import SECRET, Counter, Room
 from tests.server.serving import HttpClient, Reply, Serving, gateway, serving
 from trivet.declare.handle import Address
 from trivet.declare.options import Limits
@@ -318,3 +319,25 @@ async def test_a_call_while_the_instance_moves_reaches_the_next(autojump_clock: 
             await trio.sleep(1)
             await site.runtime.put_away(definition, Address(key=("a",)))
         assert replies[0].json == {"output": 5}
+
+
+class Terse(Room, name="terse", limits=Limits(params=30)):
+    """Takes short params only."""
+
+
+class Verbose(Room, name="verbose", limits=Limits(params=8000)):
+    """Takes long ones."""
+
+
+@pytest.mark.parametrize(("actor", "size", "status"), [("terse", 30, 400), ("verbose", 6000, 200)])
+async def test_params_have_the_limit_of_their_class(
+    actor: str, size: int, status: int, autojump_clock: MockClock
+) -> None:
+    long = json.dumps({"token": "x" * size})
+    async with serving(Terse, Verbose) as site:
+        address = gateway(actor, path="/action/who")
+        reply = await site.http().request("POST", address, b"{}", x_rivet_conn_params=long)
+        assert reply.status == status
+        offered = f"rivet_conn_params.{quote(long, safe='')}"
+        async with site.websocket(gateway(actor, path="/connect"), "rivet", offered) as socket:
+            assert ("incoming_too_long" in str(await socket.recv())) is (status == 400)

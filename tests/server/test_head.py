@@ -59,5 +59,5 @@ def test_a_request_shows_what_the_client_sent() -> None:
     assert request.url == "https://server/connect?x=1"
     assert (request.path, request.query, request.peer) == ("/connect", "x=1", "10.0.0.1")
     assert request.headers["cookie"] == "a=b"
-    bare = request_of(head(), "/action/a", "", intent="call", secure=False, body=b"{}")
-    assert (bare.url, bare.body, bare.intent) == ("http://server/action/a", b"{}", "call")
+    bare = request_of(head(), "/action/a", "", intent="call", secure=False)
+    assert (bare.url, bare.body, bare.intent) == ("http://server/action/a", b"", "call")

@@ -304,5 +304,12 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
 
     @classmethod
     async def authorize(cls, request: Request) -> bool:
-        """Say whether a request from the network may reach the actor at all."""
+        """Say whether a request from the network may reach the actor at all.
+
+        It is asked before any actor is looked up, created or woken, and never for calls within
+        this process. ``request.intent`` says what is wanted; an address that creates the actor it
+        does not find asks for ``create`` as well. A request that names its actor by id is shown to
+        every class that has the hook. Only ``True`` lets a request through: an exception, another
+        answer, or none within the limit of hooks, refuses it.
+        """
         return True

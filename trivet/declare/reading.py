@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import iscoroutinefunction
+from inspect import getattr_static, iscoroutinefunction
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
@@ -40,7 +40,6 @@ LATER_HOOKS = {
     "on_websocket": "raw WebSockets",
     "on_state_change": "on_state_change",
     "can_publish": "queues",
-    "authorize": "authorize",
 }
 LATER_OPTIONS = {
     "sleep_after": "sleep",
@@ -60,6 +59,7 @@ HOOKS = (
     "on_disconnect",
     "on_before_action_response",
     "can_subscribe",
+    "authorize",
 )
 
 START_HOOKS = frozenset({"on_migrate", "create_state", "on_create", "on_wake", "run"})
@@ -152,6 +152,10 @@ class _Reader:
             if iscoroutinefunction(getattr(self.actor, hook)) != may_wait:
                 kind = "an `async def`" if may_wait else "a plain `def`"
                 raise TypeError(f"{self.where}.{hook} must be {kind}")
+            if isinstance(getattr_static(self.root, hook), classmethod) != isinstance(
+                getattr_static(self.actor, hook), classmethod
+            ):
+                raise TypeError(f"{self.where}.{hook} must be a class method")
         return hooks
 
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:

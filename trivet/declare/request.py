@@ -25,7 +25,9 @@ Intent = Literal["create", "get", "connect", "call", "request", "manage"]
 
 @attrs.frozen(kw_only=True, eq=False)
 class Request:
-    """What a client sent to be let in: one object for all connect hooks of a connection.
+    """What a client sent to be let in: one object for all hooks that decide on a connection.
+
+    Its ``repr`` shows neither headers nor token, so that they get into no log.
 
     Attributes:
         method: The HTTP method, upper case.
@@ -33,9 +35,10 @@ class Request:
         path: The path as sent, not decoded.
         query: The query as sent, without the question mark.
         headers: Header values by lower-case name; repeated ones joined by a comma.
-        body: The complete body.
+        body: The complete body; empty in ``authorize``, which comes first.
         peer: The client's address, ``"local"`` for a caller in the same process.
         intent: What the request wants.
+        token: The token that the client was made with, however it was sent.
         notes: A place where one hook leaves what it found for the next.
     """
 
@@ -43,11 +46,12 @@ class Request:
     url: str = "trivet://local/"
     path: str = "/"
     query: str = ""
-    headers: Mapping[str, str] = attrs.Factory(dict[str, str])
-    body: bytes = b""
+    headers: Mapping[str, str] = attrs.field(factory=dict[str, str], repr=False)
+    body: bytes = attrs.field(default=b"", repr=False)
     peer: str = "local"
     intent: Intent = "connect"
-    notes: dict[str, Any] = attrs.Factory(dict[str, Any])
+    token: str | None = attrs.field(default=None, repr=False)
+    notes: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 
 
 running_request: ContextVar[Request] = ContextVar("trivet.request")

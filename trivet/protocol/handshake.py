@@ -68,6 +68,7 @@ class SocketOffer:
         refusal: What is wrong with it: to be told by a close once it is accepted.
         encoding: How messages are encoded; the default of the wire is json.
         params: Connection params, ``UNDEFINED`` without.
+        params_size: Bytes of the params, as JSON.
         routed: Whether it names its actor by subprotocols, see ``socket_target``.
         resume: The token of a connection to resume (``trivet.1``).
     """
@@ -76,6 +77,7 @@ class SocketOffer:
     refusal: RemoteProtocolError | None = None
     encoding: EncodingName = "json"
     params: Any = UNDEFINED
+    params_size: int = attrs.field(default=0, eq=False)
     routed: bool = False
     actor_id: str | None = None
     token: str | None = None
@@ -104,8 +106,13 @@ class CallHeaders:
     call: str | None = None
 
 
-def parse_offer(header: str) -> SocketOffer:
-    """Read the ``Sec-WebSocket-Protocol`` header; unknown subprotocols are ignored."""
+def parse_offer(header: str, *, max_params: int = MAX_PARAMS) -> SocketOffer:
+    """Read the ``Sec-WebSocket-Protocol`` header; unknown subprotocols are ignored.
+
+    Args:
+        header: Its value.
+        max_params: Bytes of params that are read at all.
+    """
     offered = [token.strip(" \t") for token in header.split(",")]
     encoding = _value_in(offered, "rivet_encoding.")
     extended = EXTENSION in offered and encoding in _EXTENDED
@@ -118,11 +125,13 @@ def parse_offer(header: str) -> SocketOffer:
         resume=_value_in(offered, "trivet_resume.") if extended else None,
     )
     try:
+        params = _unquoted_in(offered, "rivet_conn_params.")
         return attrs.evolve(
             offer,
             encoding=_socket_encoding(encoding),
             actor_id=_unquoted_in(offered, "rivet_actor."),
-            params=_read_params(_unquoted_in(offered, "rivet_conn_params.")),
+            params=_read_params(params, max_params),
+            params_size=len((params or "").encode()),
         )
     except RemoteProtocolError as error:
         return attrs.evolve(offer, refusal=error)
@@ -165,8 +174,12 @@ def socket_target(path: str, offer: SocketOffer) -> DirectTarget | None:
     return _direct_target(offer.actor_id, offer.token)
 
 
-def parse_call_headers(headers: Mapping[str, str]) -> CallHeaders:
+def parse_call_headers(headers: Mapping[str, str], *, max_params: int = MAX_PARAMS) -> CallHeaders:
     """Read the headers of a call, given by lower-case name and decoded as Latin-1.
+
+    Args:
+        headers: The headers.
+        max_params: Bytes that the params may have.
 
     Raises:
         DecodingError: If one of them is malformed.
@@ -174,7 +187,7 @@ def parse_call_headers(headers: Mapping[str, str]) -> CallHeaders:
     """
     return CallHeaders(
         _ENCODINGS.get(headers.get("x-rivet-encoding", ""), "json"),
-        _read_params(headers.get("x-rivet-conn-params")),
+        _read_params(headers.get("x-rivet-conn-params"), max_params),
         headers.get("x-rivet-skip-ready-wait") in {"1", "true"},
         _read_deadline(headers.get("x-trivet-deadline")),
         _read_call(headers.get("x-trivet-call")),
@@ -243,12 +256,12 @@ def _socket_encoding(name: str | None) -> EncodingName:
     return _ENCODINGS[name]
 
 
-def _read_params(text: str | None) -> Any:
+def _read_params(text: str | None, limit: int) -> Any:
     if text is None:
         return UNDEFINED
     data = text.encode()
-    if len(data) > MAX_PARAMS:
-        raise IncomingTooLong(len(data), MAX_PARAMS)
+    if len(data) > limit:
+        raise IncomingTooLong(len(data), limit)
     return json.decode(data)
 
 

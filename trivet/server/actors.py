@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl
 import attrs
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import ActionError, Forbidden
+from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.keys import InvalidKeyError, Key, check_name, parse_key, serialize_key
+from trivet.declare.request import Intent
 from trivet.ports import ActorRecord
 from trivet.protocol import cbor, json
 from trivet.protocol.errors import DecodingError, IncomingTooLong
@@ -77,20 +78,53 @@ async def _find(exchange: Exchange, parameters: dict[str, str]) -> list[ActorRec
     records = exchange.service.runtime.records
     name = parameters.get("name")
     if "actor_ids" in parameters:
-        ids = parameters["actor_ids"].split(",")
-        if len(ids) > MOST_IDS:
-            raise RequestError(f"actor_ids may have {MOST_IDS} ids at most", code="bad_request")
-        found = [await records.load(actor_id) for actor_id in ids]
-        return [record for record in found if record and name in {None, record.name}]
+        return await _find_by_ids(exchange, parameters["actor_ids"].split(","), name)
     if name is None:
         message = "One of name and actor_ids is needed"
         raise ActionError(message, group="validation", code="invalid_input")
     if "key" in parameters:
-        record = await records.find(name, _valid(parse_key, parameters["key"]))
+        key = _valid(parse_key, parameters["key"])
+        await _authorize(exchange, name, "get")
+        record = await records.find(name, key)
         return [] if record is None else [record]
-    if not exchange.service.loopback:
-        raise Forbidden("Actors are listed for this machine only")
+    exchange.service.admin.check(exchange.head)
+    await _authorize(exchange, name, "manage")
     return await records.list(name)
+
+
+async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> list[ActorRecord]:
+    """Find actors by their ids; those that the request may not see are as if they were not there.
+
+    Raises:
+        Forbidden: If it may see none, whatever there is.
+    """
+    if len(ids) > MOST_IDS:
+        raise RequestError(f"actor_ids may have {MOST_IDS} ids at most", code="bad_request")
+    service = exchange.service
+    if name is None:
+        refusing = await service.authorizer.refusing(exchange.request("get"))
+        hidden = {definition.name for definition in refusing}
+    else:
+        await _authorize(exchange, name, "get")
+        hidden = set[str]()
+    found = [await service.runtime.records.load(actor_id) for actor_id in ids]
+    return [
+        record
+        for record in found
+        if record and name in {None, record.name} and record.name not in hidden
+    ]
+
+
+async def _authorize(exchange: Exchange, name: str, intent: Intent) -> None:
+    """Ask the class of a name, if there is one.
+
+    Raises:
+        Forbidden: If it does not let the request through.
+    """
+    definition = exchange.service.runtime.registry.definitions.get(name)
+    if definition is not None:
+        request = exchange.request(intent)
+        await exchange.service.authorizer.check(definition, request, creates=False)
 
 
 async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
@@ -136,6 +170,7 @@ async def _read(exchange: Exchange) -> _Wanted:
     members = _members(await exchange.read(runtime.limits.input * 4 // 3 + ENVELOPE))
     definition = definition_named(runtime, _valid(check_name, _text(members, "name")))
     key = _valid(parse_key, _text(members, "key"))
+    await exchange.service.authorizer.check(definition, exchange.request("create"), creates=True)
     limit = runtime.limits_of(definition).input
     return _Wanted(definition, key, input_from_wire(definition, _input(members, limit)))
 

@@ -16,6 +16,8 @@ from trivet.declare.definition import Definition, Method
 from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.keys import serialize_key
+from trivet.declare.request import Request
+from trivet.logs import about
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import DecodingError, EncodingError, OutgoingTooLong
 from trivet.protocol.faults import fault_of
@@ -29,7 +31,6 @@ from trivet.runtime.reception import not_found
 from trivet.server.answers import Answer, fault_answer
 from trivet.server.exchange import Exchange
 from trivet.server.head import header_text
-from trivet.server.requests import request_of
 from trivet.server.targets import find_actor
 
 __all__ = ["answer_call"]
@@ -41,14 +42,16 @@ async def answer_call(exchange: Exchange) -> Answer:
     """Call an action and answer with its result."""
     assert exchange.target is not None
     codec = CODECS.get(exchange.head.headers.get("x-rivet-encoding", ""), CODECS["json"])
-    definition, address = await find_actor(exchange.service.runtime, exchange.target)
-    call = _HttpCall(exchange, codec, definition, address)
+    request = exchange.request("call")
+    definition, address = await find_actor(exchange.service, exchange.target, request)
+    call = _HttpCall(exchange, codec, definition, address, request)
     try:
         return await call.answer()
     except (trio.BrokenResourceError, trio.ClosedResourceError):
         raise
     except Exception as error:  # the connection's firewall: the client gets it
-        fault = fault_of(error, where=f"a call of {definition.name}")
+        subject = about(actor=definition.name, peer=exchange.head.peer)
+        fault = fault_of(error, where=f"a call of {definition.name}", subject=subject)
         return fault_answer(fault, codec, call.specifier)
 
 
@@ -58,11 +61,12 @@ class _HttpCall:
     codec: Codec
     definition: Definition
     address: Address
+    request: Request
     specifier: ActorSpecifier | None = None
 
     async def answer(self) -> Answer:
         limits = self.exchange.service.runtime.limits_of(self.definition)
-        headers = parse_call_headers(self.exchange.head.headers)
+        headers = parse_call_headers(self.exchange.head.headers, max_params=limits.params)
         body = await self.exchange.read(limits.message_in)
         method = self.method()
         given = self.codec.decode_action_request(body).args if body else []
@@ -97,14 +101,7 @@ class _HttpCall:
             try:
                 if not self.definition.runs_call_hooks:
                     return await ask(instance, method, args, kwargs)
-                request = request_of(
-                    self.exchange.head,
-                    self.exchange.path,
-                    self.exchange.query,
-                    intent="call",
-                    secure=service.secure,
-                    body=body,
-                )
+                request = attrs.evolve(self.request, body=body)
                 return await ask_connected(
                     instance, method, args, kwargs, params=params, request=request
                 )

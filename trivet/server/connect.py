@@ -25,7 +25,7 @@ from trivet.link.ending import ClosedBy, Ending
 from trivet.link.transport import Transport
 from trivet.logs import about
 from trivet.protocol.close import CloseCode, CloseReason
-from trivet.protocol.errors import DecodingError, RemoteProtocolError
+from trivet.protocol.errors import DecodingError, IncomingTooLong, RemoteProtocolError
 from trivet.protocol.faults import fault_of
 from trivet.protocol.gateway import GatewayTarget, parse_gateway
 from trivet.protocol.handshake import SocketOffer, socket_target
@@ -163,15 +163,18 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     if offer.refusal is not None:
         raise offer.refusal
     target, path, query = _target(service, head, offer)
+    token = target.token or offer.token
+    request = request_of(head, path, query, intent="connect", secure=service.secure, token=token)
     with trio.move_on_after(service.limits.opening_time):
-        definition, address = await find_actor(service.runtime, target)
+        definition, address = await find_actor(service, target, request)
         if service.stopping.begun:
             raise ActionError("The server is stopping", group="actor", code="stopping")
+        limit = service.runtime.limits_of(definition).params
+        if offer.params_size > limit:
+            raise IncomingTooLong(offer.params_size, limit)
         params = definition.params_from_wire(None if offer.params is UNDEFINED else offer.params)
-        request = NO_REQUEST
-        if definition.has_connect_hooks:
-            request = request_of(head, path, query, intent="connect", secure=service.secure)
-        return _Visit(definition, address, params, request)
+        hears = definition.has_connect_hooks
+        return _Visit(definition, address, params, request if hears else NO_REQUEST)
     raise ActionError("The actor is starting", group="actor", code="starting")
 
 

@@ -7,10 +7,12 @@ from typing import TypeAlias
 
 import attrs
 
+from trivet.declare.request import Intent, Request
 from trivet.protocol.gateway import GatewayTarget
 from trivet.server.answers import Answer
 from trivet.server.head import Head
 from trivet.server.http import ReadBody
+from trivet.server.requests import request_of
 from trivet.server.service import Service
 
 __all__ = ["Exchange", "Handler"]
@@ -38,6 +40,14 @@ class Exchange:
     read: ReadBody
     target: GatewayTarget | None = None
     name: str = ""
+
+    def request(self, intent: Intent) -> Request:
+        """Return it as an actor's hooks see it, without its body."""
+        token = None if self.target is None else self.target.token
+        secure = self.service.secure
+        return request_of(
+            self.head, self.path, self.query, intent=intent, secure=secure, token=token
+        )
 
 
 Handler: TypeAlias = Callable[[Exchange], Awaitable[Answer]]

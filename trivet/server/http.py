@@ -83,6 +83,7 @@ class HttpConnection:
         limits: The bounds of heads.
         stopping: Says when to take no further request.
         proxies: Whose word on the client's address counts.
+        max_params: Bytes of connection params.
         count: Counts the requests that cannot be read.
         budget: How many requests it may make; any number without.
     """
@@ -95,6 +96,7 @@ class HttpConnection:
         stopping: Stopping,
         *,
         proxies: Proxies,
+        max_params: int,
         count: Callable[[str], object],
         budget: FrameBudget | None = None,
     ) -> None:
@@ -103,6 +105,7 @@ class HttpConnection:
         self._limits = limits
         self._stopping = stopping
         self._proxies = proxies
+        self._max_params = max_params
         self._count = count
         self._budget = budget
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.request_head)
@@ -195,7 +198,8 @@ class HttpConnection:
         return head if client == self._peer else attrs.evolve(head, peer=client)
 
     async def _upgrade(self, head: Head) -> Upgrade | Answer:
-        offer = parse_offer(head.headers.get("sec-websocket-protocol", ""))
+        offered = head.headers.get("sec-websocket-protocol", "")
+        offer = parse_offer(offered, max_params=self._max_params)
         request = head.request
         handshake = accept_handshake(
             request.method,

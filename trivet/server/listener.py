@@ -202,6 +202,7 @@ class Listener:
                 service.limits,
                 service.stopping,
                 proxies=service.proxies,
+                max_params=service.params_limit,
                 count=self._count,
                 budget=budget if admission.counted else None,
             )

@@ -68,5 +68,7 @@ async def upgrade_required(exchange: Exchange) -> Answer:
 
 async def _wake(exchange: Exchange) -> None:
     assert exchange.target is not None
-    definition, address = await find_actor(exchange.service.runtime, exchange.target)
+    definition, address = await find_actor(
+        exchange.service, exchange.target, exchange.request("get")
+    )
     await exchange.service.runtime.directory.awake(definition, address)

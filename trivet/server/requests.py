@@ -5,11 +5,24 @@ from __future__ import annotations
 from trivet.declare.request import Intent, Request
 from trivet.server.head import Head
 
-__all__ = ["request_of"]
+__all__ = ["request_of", "token_of"]
+
+
+def token_of(head: Head, carried: str | None = None) -> str | None:
+    """Return the token of a client.
+
+    Args:
+        head: What it sent: ``Authorization: Bearer`` and ``x-rivet-token`` carry one.
+        carried: The one in its address or its subprotocols.
+    """
+    scheme, _, bearer = head.headers.get("authorization", "").partition(" ")
+    if scheme.lower() == "bearer" and bearer:
+        return bearer.strip()
+    return head.headers.get("x-rivet-token") or carried
 
 
 def request_of(
-    head: Head, path: str, query: str, *, intent: Intent, secure: bool, body: bytes = b""
+    head: Head, path: str, query: str, *, intent: Intent, secure: bool, token: str | None = None
 ) -> Request:
     """Describe a request.
 
@@ -19,7 +32,7 @@ def request_of(
         query: The query without the gateway's parameters, as it was sent.
         intent: What the request wants.
         secure: Whether it came over TLS.
-        body: Its body.
+        token: The token in its address or its subprotocols.
     """
     scheme = "https" if secure else "http"
     address = f"{path}?{query}" if query else path
@@ -29,7 +42,7 @@ def request_of(
         path=path,
         query=query,
         headers=head.headers,
-        body=body,
         peer=head.peer,
         intent=intent,
+        token=token_of(head, token),
     )

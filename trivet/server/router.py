@@ -44,6 +44,18 @@ def _not_built(feature: str) -> Handler:
     return refuse
 
 
+def _managing(handler: Handler) -> Handler:
+    """Let only the operator reach what acts on the actor of an id, and its class have a say."""
+
+    async def guarded(exchange: Exchange) -> Answer:
+        service = exchange.service
+        service.admin.check(exchange.head)
+        await service.authorizer.find(exchange.name, exchange.request("manage"))
+        return await handler(exchange)
+
+    return guarded
+
+
 @attrs.frozen
 class _Route:
     """A path, with at most one part in brackets left open, and what answers each method."""
@@ -61,8 +73,10 @@ _SERVER = (
         re.compile("/actors"),
         {"GET": list_actors, "PUT": get_or_create_actor, "POST": create_actor},
     ),
-    _Route(re.compile("/actors/[^/]+"), {"DELETE": _not_built("destroying of actors")}),
-    _Route(re.compile("/actors/[^/]+/sleep"), {"POST": _not_built("sleep")}),
+    _Route(
+        re.compile("/actors/([^/]+)"), {"DELETE": _managing(_not_built("destroying of actors"))}
+    ),
+    _Route(re.compile("/actors/([^/]+)/sleep"), {"POST": _managing(_not_built("sleep"))}),
 )
 
 _ACTOR = (

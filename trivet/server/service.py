@@ -14,7 +14,9 @@ from trivet.link.limits import HARD_LIMIT, LinkLimits
 from trivet.link.websocket import WebSocketLink
 from trivet.protocol.close import CloseCode
 from trivet.runtime.runtime import Runtime
+from trivet.server.admin import Admin
 from trivet.server.admission import Admissions
+from trivet.server.authorize import Authorizer
 from trivet.server.encoder import WireEncoder
 from trivet.server.origins import OriginPolicy
 from trivet.server.peers import Proxies
@@ -65,6 +67,17 @@ class Service:
         return self.runtime.observer.count
 
     @cached_property
+    def admin(self) -> Admin:
+        """Who the operator is."""
+        private = self.loopback and not self.proxies
+        return Admin(self.settings.admin_token, private=private, count=self.count)
+
+    @cached_property
+    def authorizer(self) -> Authorizer:
+        """Who may reach which actors."""
+        return Authorizer(self.runtime, self.count)
+
+    @cached_property
     def admissions(self) -> Admissions:
         """How many connections each address has."""
         return Admissions(self.limits, self.proxies, self.count)
@@ -77,7 +90,8 @@ class Service:
     @cached_property
     def params_limit(self) -> int:
         """The most bytes of connection params that any of its actors takes."""
-        return max(self.runtime.limits_of(one).params for one in self.runtime.registry)
+        every = [self.runtime.limits_of(one).params for one in self.runtime.registry]
+        return max(every, default=self.limits.params)
 
     @cached_property
     def keepalive(self) -> Keepalive:

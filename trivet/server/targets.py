@@ -7,9 +7,11 @@ from typing import Any
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
-from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget
+from trivet.declare.request import Request
+from trivet.protocol.gateway import DirectTarget, GatewayTarget
 from trivet.protocol.messages import UNDEFINED
 from trivet.runtime.runtime import Runtime
+from trivet.server.service import Service
 
 __all__ = ["NAMESPACE", "check_namespace", "definition_named", "find_actor", "input_from_wire"]
 
@@ -17,36 +19,32 @@ NAMESPACE = "default"
 """The one namespace there is; clients use it unless they are told otherwise."""
 
 
-async def find_actor(runtime: Runtime, target: GatewayTarget) -> tuple[Definition, Address]:
-    """Find what a request is for; nothing is created or woken.
+async def find_actor(
+    service: Service, target: GatewayTarget, request: Request
+) -> tuple[Definition, Address]:
+    """Find what a request is for, if it may reach that; nothing is created or woken.
 
     Raises:
+        Forbidden: If the actor's class does not let the request through.
         ActionError: ``actor.not_found`` if there is no actor of the id, or one of the errors below.
         ValidationError: If the input does not fit its type.
     """
     if isinstance(target, DirectTarget):
-        return await _definition_of(runtime, target.actor_id), Address(actor_id=target.actor_id)
-    return _find_by_key(runtime, target)
-
-
-def _find_by_key(runtime: Runtime, target: QueryTarget) -> tuple[Definition, Address]:
+        actor_id = target.actor_id
+        definition = await service.authorizer.find(actor_id, request)
+        if definition is None:
+            raise _not_found(actor_id)
+        return definition, Address(actor_id=actor_id)
     check_namespace(target.namespace)
-    definition = definition_named(runtime, target.name)
+    definition = definition_named(service.runtime, target.name)
+    await service.authorizer.check(definition, request, creates=target.create)
     given = input_from_wire(definition, target.input) if target.create else None
     return definition, Address(key=target.key, create=target.create, input=given)
 
 
-async def _definition_of(runtime: Runtime, actor_id: str) -> Definition:
-    instance = runtime.directory.running(actor_id)
-    if instance is not None:
-        return instance.definition
-    record = await runtime.records.load(actor_id)
-    definition = runtime.registry.definitions.get(record.name) if record is not None else None
-    if definition is None:
-        raise ActionError(
-            "Actor not found", group="actor", code="not_found", metadata={"actor_id": actor_id}
-        )
-    return definition
+def _not_found(actor_id: str) -> ActionError:
+    metadata = {"actor_id": actor_id}
+    return ActionError("Actor not found", group="actor", code="not_found", metadata=metadata)
 
 
 def definition_named(runtime: Runtime, name: str) -> Definition:

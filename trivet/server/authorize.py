@@ -1,0 +1,132 @@
+"""Authorization: whether a request from the network may reach an actor at all.
+
+Rules this file keeps:
+
+1. The hook is asked before an actor is looked up, created or woken. A request that names an actor
+   by its id does not say of which class it is: every class with the hook is asked then, and the
+   answer of the actor's own class counts.
+2. Only ``True`` lets a request through. An exception, another answer, or none in time, refuses it;
+   what went wrong is in the log, and the client hears the same as from ``False``.
+3. Who is refused learns nothing: not whether there is such an actor, nor by how long it took. Where
+   there is none, one class that refuses is enough.
+4. An address that creates the actor it does not find asks for ``create`` as well.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import cast
+
+import attrs
+import trio
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import Forbidden
+from trivet.declare.request import Request
+from trivet.logs import Throttled, about
+from trivet.protocol.faults import fault_of
+from trivet.runtime.runtime import Runtime
+
+__all__ = ["Authorizer"]
+
+throttled = Throttled(logging.getLogger(__name__))
+
+
+class Authorizer:
+    """Asks the actor classes of a runtime.
+
+    Args:
+        runtime: The runtime.
+        count: Counts the refusals.
+    """
+
+    def __init__(self, runtime: Runtime, count: Callable[[str], object]) -> None:
+        self._runtime = runtime
+        self._count = count
+        self._asked = frozenset(one for one in runtime.registry if "authorize" in one.hooks)
+
+    async def check(self, definition: Definition, request: Request, *, creates: bool) -> None:
+        """Ask an actor's class.
+
+        Args:
+            definition: The class.
+            request: The request.
+            creates: Whether it may create the actor.
+
+        Raises:
+            Forbidden: If the class does not let it through.
+        """
+        if definition not in self._asked:
+            return
+        allowed = await self._ask(definition, request)
+        if allowed and creates and request.intent != "create":
+            allowed = await self._ask(definition, attrs.evolve(request, intent="create"))
+        if not allowed:
+            raise Forbidden
+
+    async def find(self, actor_id: str, request: Request) -> Definition | None:
+        """Find the class of an actor.
+
+        Returns:
+            Its class, ``None`` if there is no such actor and the request may know that.
+
+        Raises:
+            Forbidden: If its class does not let the request through.
+        """
+        refusing = await self.refusing(request)
+        definition = await self._definition_of(actor_id)
+        if definition in refusing or (definition is None and refusing):
+            raise Forbidden
+        return definition
+
+    async def refusing(self, request: Request) -> frozenset[Definition]:
+        """Ask every class, all at the same time; which of them refuse.
+
+        Raises:
+            Forbidden: If all do: then there is nothing to look for.
+        """
+        refusing: set[Definition] = set()
+
+        async def ask(definition: Definition) -> None:
+            if not await self._ask(definition, request):
+                refusing.add(definition)
+
+        if self._asked:
+            async with trio.open_nursery() as nursery:
+                for definition in self._asked:
+                    nursery.start_soon(ask, definition)
+            if len(refusing) == len(self._runtime.registry.definitions):
+                raise Forbidden
+        return frozenset(refusing)
+
+    async def _ask(self, definition: Definition, request: Request) -> bool:
+        where = f"{definition.name}.authorize"
+        subject = about(actor=definition.name, peer=request.peer)
+        seconds = self._runtime.limits_of(definition).hook_time
+        answer: object = None
+        with trio.move_on_after(seconds) as scope:
+            try:
+                answer = cast("object", await definition.actor.authorize(request))
+                if not isinstance(answer, bool):
+                    raise TypeError(f"authorize answers True or False, not {type(answer).__name__}")
+            except Exception as error:  # the connection's firewall
+                self._count("authorize_failed")
+                fault_of(error, where=where, subject=subject)
+                return False
+        if scope.cancelled_caught:
+            self._count("authorize_failed")
+            throttled.warning(
+                (definition.name, "late"), "%s took longer than %g s", where, seconds, extra=subject
+            )
+            return False
+        if not answer:
+            self._count("authorize_refused")
+        return answer is True
+
+    async def _definition_of(self, actor_id: str) -> Definition | None:
+        instance = self._runtime.directory.running(actor_id)
+        if instance is not None:
+            return instance.definition
+        record = await self._runtime.records.load(actor_id)
+        return None if record is None else self._runtime.registry.definitions.get(record.name)
