@@ -23,6 +23,7 @@ from trivet.server.serve import Server, run_server
 from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
+from trivet.telemetry.watchdog import watching_loop
 
 __all__ = ["open_client", "open_runtime", "serve"]
 
@@ -31,7 +32,11 @@ logger = logging.getLogger(__name__)
 
 @asynccontextmanager
 async def open_runtime(
-    registry: Registry, *, storage: Storage | None = None, limits: Limits | None = None
+    registry: Registry,
+    *,
+    storage: Storage | None = None,
+    limits: Limits | None = None,
+    watch_loop: bool = False,
 ) -> AsyncGenerator[Runtime]:
     """Run actors inside this program, for as long as the body runs.
 
@@ -41,11 +46,15 @@ async def open_runtime(
         registry: The actor classes.
         storage: Where actors live; memory by default, which says so once in the log.
         limits: Bounds for every class that sets none of its own.
+        watch_loop: Whether a thread watches that the event loop does not stand still.
     """
     if storage is None:
         logger.info("actors live in memory only and end with this process")
         storage = MemoryStorage()
-    async with run_runtime(registry, storage, Counters(), limits or Limits()) as runtime:
+    async with (
+        watching_loop(start=watch_loop),
+        run_runtime(registry, storage, Counters(), limits or Limits()) as runtime,
+    ):
         runtime.client = Client(LocalTransport(runtime))
         yield runtime
 
@@ -89,6 +98,9 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
     public: bool = False,
     origins: Collection[str] = (),
     base_path: str = "",
+    admin_token: str | None = None,
+    trusted_proxies: Collection[str] = (),
+    watch_loop: bool = True,
     handle_signals: bool = False,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
 ) -> None:
@@ -105,6 +117,11 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         public: Whether actors that let everybody in may be reached from other machines.
         origins: Web pages that may use the server beside its own; ``"*"`` lets every page.
         base_path: A path under which everything is served as well, like ``/api/rivet``.
+        admin_token: What a client must show to delete actors, put them to sleep or list them;
+            without one only this machine may.
+        trusted_proxies: Addresses and networks of proxies, or ``"unix"``: their
+            ``X-Forwarded-For`` says who the client is.
+        watch_loop: Whether a thread watches that the event loop does not stand still.
         handle_signals: Whether SIGTERM and SIGINT stop it, a second one at once; in the main
             thread only.
         task_status: Gets the ``Server`` once clients can reach it.
@@ -121,7 +138,12 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         public=public,
         origins=origins,
         base_path=base_path,
+        admin_token=admin_token,
+        trusted_proxies=trusted_proxies,
         handle_signals=handle_signals,
     )
     opening = open_runtime(registry, storage=storage, limits=limits)
-    await run_server(opening, settings, task_status=task_status)
+    async with watching_loop(start=watch_loop) as watchdog:
+        await run_server(
+            opening, settings, loop_problem=lambda: watchdog.problem, task_status=task_status
+        )

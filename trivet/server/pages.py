@@ -35,8 +35,13 @@ async def server_metadata(exchange: Exchange) -> Answer:
 
 
 async def server_health(exchange: Exchange) -> Answer:
-    """Say that the server serves."""
-    return json_answer({"runtime": RUNTIME, "status": "ok", "version": _version()})
+    """Say that the server serves, or with 503 what keeps it from that."""
+    about_us = {"runtime": RUNTIME, "version": _version()}
+    problem = exchange.service.problem
+    if problem is None:
+        return json_answer({**about_us, "status": "ok"})
+    exchange.service.count("health_failing")
+    return json_answer({**about_us, "status": "failing", "reason": problem}, 503)
 
 
 async def actor_root(exchange: Exchange) -> Answer:

@@ -10,7 +10,7 @@ than be refused (client protocol, 7.4).
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
@@ -70,6 +70,7 @@ async def run_server(
     opening: AbstractAsyncContextManager[Runtime],
     settings: ServerSettings,
     *,
+    loop_problem: Callable[[], str | None] = lambda: None,
     task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     """Serve a runtime until cancelled; cancelling is the graceful stop.
@@ -77,6 +78,7 @@ async def run_server(
     Args:
         opening: Opens the runtime.
         settings: How it is reached.
+        loop_problem: What is wrong with the event loop, ``None`` if nothing is.
         task_status: Gets the server once clients can reach it.
 
     Raises:
@@ -88,7 +90,7 @@ async def run_server(
         with ending.running:
             async with (
                 opening as runtime,
-                _accepting(runtime, settings, ending, clients) as server,
+                _accepting(runtime, settings, ending, clients, loop_problem) as server,
             ):
                 task_status.started(server)
                 await trio.sleep_forever()
@@ -110,13 +112,19 @@ class _Ending:
 
 @asynccontextmanager
 async def _accepting(
-    runtime: Runtime, settings: ServerSettings, ending: _Ending, clients: trio.Nursery
+    runtime: Runtime,
+    settings: ServerSettings,
+    ending: _Ending,
+    clients: trio.Nursery,
+    loop_problem: Callable[[], str | None],
 ) -> AsyncGenerator[Server]:
     """Accept clients while the body runs."""
     ending.close_time = runtime.limits.close_time + PATIENCE
     sockets = ending.sockets = await open_sockets(runtime.registry, settings)
     loopback = all(is_loopback(address_of(bound)[0]) for bound in sockets)
-    service = ending.service = Service(runtime=runtime, settings=settings, loopback=loopback)
+    service = ending.service = Service(
+        runtime=runtime, settings=settings, loopback=loopback, loop_problem=loop_problem
+    )
     listener = Listener(service, clients)
     try:
         async with open_service_nursery() as nursery:

@@ -36,6 +36,7 @@ class Service:
         runtime: Where the actors live.
         settings: What the operator decided.
         loopback: Whether it can be reached from this machine alone.
+        loop_problem: What is wrong with the event loop, ``None`` if nothing is.
         stopping: How HTTP connections learn that it stops.
         links: The links that are being served.
     """
@@ -43,6 +44,7 @@ class Service:
     runtime: Runtime
     settings: ServerSettings
     loopback: bool
+    loop_problem: Callable[[], str | None] = lambda: None
     stopping: Stopping = attrs.Factory(Stopping)
     links: set[ClientLink] = attrs.Factory(set[ClientLink])
 
@@ -50,6 +52,13 @@ class Service:
     def limits(self) -> Limits:
         """The limits of what is not an actor's own."""
         return self.runtime.limits
+
+    @property
+    def problem(self) -> str | None:
+        """What keeps it from serving as it promises, ``None`` if nothing does."""
+        if self.runtime.storage.failed:
+            return "the store has failed"
+        return self.loop_problem()
 
     @property
     def secure(self) -> bool:
