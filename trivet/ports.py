@@ -78,6 +78,11 @@ class Link(Protocol):
         """How frames for this link are made."""
         ...
 
+    @property
+    def backlog(self) -> tuple[int, int]:
+        """How many frames, and bytes of them, the client has not taken."""
+        ...
+
     def push(self, frame: Frame, *, event: str | None = None, overflow: Overflow = ...) -> bool:
         """Put a frame into the outbox.
 

@@ -57,6 +57,7 @@ class PlayedLink:
         self.frames: list[Frame] = []
         self.closing: tuple[int, str] | None = None
         self.gone = False
+        self.backlog: tuple[int, int] = (0, 0)
         self.manner = manner
         self.aborted = False
         self.inbox: Inbox | None = None

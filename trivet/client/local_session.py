@@ -120,6 +120,11 @@ class LocalLink:
         if self._ending is not None:
             inbox.lost(self._cause)
 
+    @property
+    def backlog(self) -> tuple[int, int]:
+        """How many frames were not delivered; they are no bytes."""
+        return len(self._frames), 0
+
     def opened(self) -> None:
         """Hand over the session."""
         assert self.inbox is not None

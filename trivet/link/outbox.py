@@ -41,6 +41,10 @@ class Outbox:
         self.size = 0
         self.dropped = 0
 
+    def __len__(self) -> int:
+        """How many frames wait, one that was begun included."""
+        return len(self._entries) + (self._started != b"")
+
     def offer(self, frame: bytes, event: str | None, overflow: Overflow) -> bool:
         """Queue a frame if there is room for it."""
         if overflow == "latest":

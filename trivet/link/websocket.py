@@ -182,6 +182,11 @@ class WebSocketLink(Generic[EncoderT]):
         await self._closed_event.wait()
 
     @property
+    def backlog(self) -> tuple[int, int]:
+        """How many frames, and bytes of them, the client has not taken."""
+        return len(self._outbox), self._outbox.size
+
+    @property
     def dropped(self) -> int:
         """How many frames the outbox dropped."""
         return self._outbox.dropped

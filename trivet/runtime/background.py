@@ -34,6 +34,10 @@ class Background:
         self._stopped = False
         self._over: trio.Event | None = None
 
+    def __len__(self) -> int:
+        """How many tasks there are."""
+        return len(self._scopes)
+
     def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
         """Start a task whose error crashes the actor."""
         self._start(fn, args, self._crash)

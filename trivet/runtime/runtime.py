@@ -28,6 +28,7 @@ from trivet.runtime.inbox import Inbox
 from trivet.runtime.life import stop
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.records import Records
+from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -87,6 +88,10 @@ class Runtime:
     def counters(self) -> Mapping[str, int]:
         """How often each thing was dropped or refused, by name, as of now."""
         return dict(self.observer.counts)
+
+    def snapshot(self) -> RuntimeSnapshot:
+        """Describe what it is doing right now, as plain values; safe at any time."""
+        return take_snapshot(self)
 
     def limits_of(self, definition: Definition) -> Limits:
         """Return the limits of an actor class: its own over the registry's over the runtime's."""

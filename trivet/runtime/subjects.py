@@ -22,5 +22,4 @@ def about_instance(instance: Instance) -> dict[str, str]:
 
 def about_connection(conn: Connection) -> dict[str, str]:
     """Return the fields of a record about a connection, its actor's among them."""
-    peer = about(conn=conn.id, peer=conn.request.peer)
-    return about_instance(conn.instance) | peer
+    return about_instance(conn.instance) | about(conn=conn.id)

@@ -143,6 +143,7 @@ async def open_session(
         limits=service.limits_of_links(definition),
         received=upgrade.received,
     )
+    link.farewells = service.farewells
     inbox = service.runtime.attach(
         link,
         definition,
@@ -202,6 +203,7 @@ def refuse_session(
     encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
     limits = link_limits(service.limits)
     link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
+    link.farewells = service.farewells
     link.push(encoder.failure(None, fault))
     code = error.close_code if isinstance(error, RemoteProtocolError) else CloseCode.INTERNAL_ERROR
     link.close(code, str(CloseReason(fault.group, fault.code)))

@@ -126,6 +126,7 @@ async def _accepting(
         runtime=runtime, settings=settings, loopback=loopback, loop_problem=loop_problem
     )
     listener = Listener(service, clients)
+    clients.start_soon(service.farewells.run)
     try:
         async with open_service_nursery() as nursery:
             nursery.start_soon(service.keepalive.run)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
+from functools import cached_property, partial
 
 import attrs
 
@@ -18,6 +18,7 @@ from trivet.server.admin import Admin
 from trivet.server.admission import Admissions
 from trivet.server.authorize import Authorizer
 from trivet.server.encoder import WireEncoder
+from trivet.server.farewells import Farewells
 from trivet.server.origins import OriginPolicy
 from trivet.server.peers import Proxies
 from trivet.server.settings import ServerSettings
@@ -25,7 +26,24 @@ from trivet.server.stopping import Stopping
 
 __all__ = ["ClientLink", "Service", "link_limits"]
 
-ClientLink = WebSocketLink[WireEncoder]
+
+class ClientLink(WebSocketLink[WireEncoder]):
+    """A client's link; when the server stops it is closed in its turn.
+
+    Attributes:
+        farewells: Who says whose turn it is.
+    """
+
+    __slots__ = ("farewells",)
+
+    farewells: Farewells
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin to close; see ``WebSocketLink``."""
+        if code == CloseCode.SERVICE_RESTART and self.ending is None:
+            self.farewells.add(partial(super().close, code, reason))
+        else:
+            super().close(code, reason)
 
 
 @attrs.define(kw_only=True, eq=False, slots=False)
@@ -103,6 +121,11 @@ class Service:
         return max(every, default=self.limits.params)
 
     @cached_property
+    def farewells(self) -> Farewells:
+        """When which link is closed at the stop, within a part of what the runtime waits."""
+        return Farewells(min(self.limits.close_time / 2, self.runtime.longest_grace / 6))
+
+    @cached_property
     def keepalive(self) -> Keepalive:
         """Finds the clients that are gone without a word."""
         return Keepalive(interval=self.limits.ping_after, timeout=self.limits.dead_after)
@@ -121,6 +144,7 @@ class Service:
     def say_goodbye(self) -> None:
         """End whatever is left once the runtime has stopped."""
         self.stopping.finish()
+        self.farewells.finish()
         for link in tuple(self.links):
             link.close(CloseCode.SERVICE_RESTART, "")
 

@@ -1,0 +1,219 @@
+"""The snapshot: what a runtime is doing right now, as plain values.
+
+Rules this file keeps:
+
+1. It only reads. Nothing is started, woken or waited for, and nothing of the runtime is in the
+   result: ``attrs.asdict`` makes JSON of it.
+2. No value of an application is in it: no state, argument, payload, param or header.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import attrs
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.inbox import Inbox
+    from trivet.runtime.instance import Instance
+    from trivet.runtime.runtime import Runtime
+    from trivet.runtime.turn import Turn
+
+__all__ = [
+    "ActorSnapshot",
+    "ConnectionSnapshot",
+    "ParkedLinkSnapshot",
+    "RuntimeSnapshot",
+    "StoreSnapshot",
+    "TurnSnapshot",
+    "take_snapshot",
+]
+
+
+@attrs.frozen(kw_only=True)
+class TurnSnapshot:
+    """One turn.
+
+    Attributes:
+        label: What it does: an action's name, or a hook's.
+        conn: The id of the connection whose call or hook it is, if any.
+        waits_for: The labels of the actors whose answer it waits for.
+        lends_to: The hook that runs inside it, if any.
+    """
+
+    label: str
+    conn: str | None
+    waits_for: list[str]
+    lends_to: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ConnectionSnapshot:
+    """One connection.
+
+    Attributes:
+        id: Its id.
+        kind: How its client came.
+        phase: Where it stands in its life.
+        subscriptions: How many events it hears.
+        queued: How many of its calls wait or run.
+        inbox: How many of its messages wait for a place in the mailbox.
+        outbox_messages: How many frames its client has not taken.
+        outbox_bytes: How many bytes these have.
+        close_cause: What ended it, ``None`` while it is open.
+    """
+
+    id: str
+    kind: str
+    phase: str
+    subscriptions: int
+    queued: int
+    inbox: int
+    outbox_messages: int
+    outbox_bytes: int
+    close_cause: str | None
+
+
+@attrs.frozen(kw_only=True)
+class ActorSnapshot:
+    """One actor that has an instance.
+
+    Attributes:
+        name: Its name on the wire.
+        key: Its key.
+        id: Its id, empty until it is known.
+        phase: Where its instance stands in its life.
+        turn: The turn that holds it, if any.
+        waiting: The turns that wait, first come first.
+        connections: Its connections, visible or not.
+        tasks: How many background tasks it has.
+    """
+
+    name: str
+    key: list[str]
+    id: str
+    phase: str
+    turn: TurnSnapshot | None
+    waiting: list[TurnSnapshot]
+    connections: list[ConnectionSnapshot]
+    tasks: int
+
+
+@attrs.frozen(kw_only=True)
+class ParkedLinkSnapshot:
+    """A client's link while its actor has no instance.
+
+    Attributes:
+        actor: The label of its actor.
+        actor_id: The actor's id.
+        conn: The id of the connection that comes back.
+        inbox: How many messages wait.
+    """
+
+    actor: str
+    actor_id: str
+    conn: str
+    inbox: int
+
+
+@attrs.frozen(kw_only=True)
+class StoreSnapshot:
+    """The store.
+
+    Attributes:
+        kind: The name of its class.
+        durable: Whether what is committed survives the process.
+        failed: Whether it has failed for good.
+    """
+
+    kind: str
+    durable: bool
+    failed: bool
+
+
+@attrs.frozen(kw_only=True)
+class RuntimeSnapshot:
+    """A runtime.
+
+    Attributes:
+        closing: Whether it has begun to end.
+        actors: The actors that have an instance.
+        parked: The links of actors that have none.
+        counters: How often each thing was dropped or refused.
+        store: The store.
+    """
+
+    closing: bool
+    actors: list[ActorSnapshot]
+    parked: list[ParkedLinkSnapshot]
+    counters: Mapping[str, int]
+    store: StoreSnapshot
+
+
+def take_snapshot(runtime: Runtime) -> RuntimeSnapshot:
+    """Describe what a runtime is doing."""
+    storage, directory = runtime.storage, runtime.directory
+    return RuntimeSnapshot(
+        closing=runtime.closing,
+        actors=[_actor(instance) for instance in directory.instances],
+        parked=[_parked(inbox) for inbox in directory.parked_links],
+        counters=runtime.counters,
+        store=StoreSnapshot(
+            kind=type(storage).__name__, durable=storage.durable, failed=storage.failed
+        ),
+    )
+
+
+def _actor(instance: Instance) -> ActorSnapshot:
+    holder = instance.mailbox.holder
+    # Parts that the actor never needed are not made for this.
+    reception = instance._reception  # pyright: ignore[reportPrivateUsage]
+    background = instance._background  # pyright: ignore[reportPrivateUsage]
+    connections = () if reception is None else reception.connections
+    return ActorSnapshot(
+        name=instance.definition.name,
+        key=list(instance.key),
+        id=instance.actor_id,
+        phase=instance.phase.name.lower(),
+        turn=None if holder is None else _turn(holder),
+        waiting=[_turn(turn) for turn in instance.mailbox.waiting()],
+        connections=[_connection(conn) for conn in connections],
+        tasks=0 if background is None else len(background),
+    )
+
+
+def _turn(turn: Turn) -> TurnSnapshot:
+    conn = turn.conn or turn.hook_of
+    waits = [wait.target.label for wait in turn.waits_for or () if wait.holds]
+    return TurnSnapshot(
+        label="a synchronous action" if turn.is_inline else turn.label,
+        conn=None if conn is None else conn.id,
+        waits_for=waits,
+        lends_to=None if turn.borrower is None else turn.borrower.label,
+    )
+
+
+def _connection(conn: Connection) -> ConnectionSnapshot:
+    inbox = conn.inbox
+    frames, size = (0, 0) if inbox is None else inbox.link.backlog
+    return ConnectionSnapshot(
+        id=conn.id,
+        kind=conn.kind,
+        phase=conn.phase.name.lower(),
+        subscriptions=len(conn.subscriptions),
+        queued=conn.queued,
+        inbox=0 if inbox is None else len(inbox),
+        outbox_messages=frames,
+        outbox_bytes=size,
+        close_cause=conn.close_cause,
+    )
+
+
+def _parked(inbox: Inbox) -> ParkedLinkSnapshot:
+    parked = inbox.parked
+    assert parked is not None
+    return ParkedLinkSnapshot(
+        actor=parked.actor, actor_id=parked.actor_id, conn=parked.conn_id, inbox=len(inbox)
+    )
