@@ -6,7 +6,7 @@ import json
 import signal
 import sys
 from collections.abc import AsyncGenerator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from subprocess import PIPE, STDOUT
 from textwrap import dedent
@@ -15,6 +15,9 @@ import attrs
 import pytest
 import trio
 from click.testing import CliRunner
+from websockets.exceptions import ConnectionClosed
+from websockets.trio.client import connect as connect_websocket
+from websockets.typing import Subprotocol
 
 import trivet.cli.main
 from tests.server.serving import serving
@@ -77,13 +80,17 @@ async def until(lines: trio.abc.ReceiveChannel[str], text: str) -> str:
 
 
 @asynccontextmanager
-async def process(folder: Path, *options: str) -> AsyncGenerator[Serving]:
+async def process(folder: Path, *options: str, **environment: str) -> AsyncGenerator[Serving]:
     """Serve the application in a process of its own."""
     line = [sys.executable, "-m", "trivet", "serve", "played_app:registry", "--port", "0", *options]
     send, receive = trio.open_memory_channel[str](100)
     async with trio.open_nursery() as nursery:
         running = await trio.lowlevel.open_process(
-            line, stdout=PIPE, stderr=STDOUT, cwd=folder, env={"PYTHONPATH": str(ROOT)}
+            line,
+            stdout=PIPE,
+            stderr=STDOUT,
+            cwd=folder,
+            env={"PYTHONPATH": str(ROOT), **environment},
         )
         assert running.stdout is not None
         nursery.start_soon(read_lines, running.stdout, send)
@@ -151,6 +158,68 @@ async def test_a_second_signal_ends_it_at_once(folder: Path) -> None:
         serving.process.send_signal(signal.SIGTERM)
         assert await serving.process.wait() == 1
         nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+async def test_a_signal_finishes_what_runs_and_tells_every_client(folder: Path) -> None:
+    """The call is answered, its connection and the others hear 1012, and the exit is clean."""
+    async with process(folder) as serving, trio.open_nursery() as nursery:
+        address = "/gateway/counter/connect?rvt-namespace=default&rvt-method=getOrCreate"
+        url = f"ws{serving.url.removeprefix('http')}{address}&rvt-runner=default"
+        closes: list[tuple[int, str]] = []
+        opened = trio.Event()
+
+        async def connected() -> None:
+            async with connect_websocket(
+                url, subprotocols=[Subprotocol("rivet")], proxy=None, ping_interval=None
+            ) as socket:
+                await socket.recv()
+                opened.set()
+                with suppress(ConnectionClosed):
+                    await socket.recv()
+                assert socket.protocol.close_rcvd is not None
+                closes.append((socket.protocol.close_rcvd.code, socket.protocol.close_rcvd.reason))
+
+        answers: list[tuple[int, str, str]] = []
+
+        async def call() -> None:
+            answers.append(await run("call", serving.url, "counter", "b", "wait", "0.5"))
+
+        nursery.start_soon(call)
+        await until(serving.lines, "waiting")
+        nursery.start_soon(connected)
+        await opened.wait()
+        serving.process.send_signal(signal.SIGTERM)
+        assert await serving.process.wait() == 0
+    assert closes == [(1012, "")]
+    assert answers == [(0, "null\n", "")]
+
+
+@pytest.mark.slow
+async def test_the_admin_token_comes_from_the_environment(folder: Path) -> None:
+    token = "a-token-of-the-operator"
+    async with process(folder, TRIVET_ADMIN_TOKEN=token) as serving:
+        port = int(serving.url.rpartition(":")[2])
+        for header, status in [("", b" 403 "), (f"x-rivet-token: {token}\r\n", b" 200 ")]:
+            async with await trio.open_tcp_stream("127.0.0.1", port) as stream:
+                request = f"GET /actors?name=counter HTTP/1.1\r\nhost: x\r\n{header}\r\n"
+                await stream.send_all(request.encode())
+                assert status in bytes(await stream.receive_some())
+        serving.process.send_signal(signal.SIGTERM)
+        assert await serving.process.wait() == 0
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (["--admin-token", "short"], "admin_token must have 16"),
+        (["--trusted-proxy", "example.com"], "trusted_proxies has 'example.com'"),
+    ],
+)
+def test_an_option_that_is_wrong_is_named(folder: Path, options: list[str], text: str) -> None:
+    result = CliRunner().invoke(command, ["serve", "played_app:registry", "--port", "0", *options])
+    assert result.exit_code == 1
+    assert text in result.output
 
 
 def test_serve_says_why_it_does_not_start(folder: Path) -> None:

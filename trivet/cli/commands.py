@@ -21,6 +21,7 @@ from trivet.ports import Storage, StorageError
 from trivet.server.serve import Server
 from trivet.storage.memory import MemoryStorage
 from trivet.storage.sqlite.storage import SqliteStorage
+from trivet.telemetry.lines import LineFormatter
 
 __all__ = ["trivet"]
 
@@ -85,6 +86,18 @@ def trivet() -> None:
 )
 @click.option("--origin", "origins", multiple=True, help="A web page that may use the server.")
 @click.option("--public", is_flag=True, help="Allow actors that let everybody in.")
+@click.option(
+    "--admin-token",
+    envvar="TRIVET_ADMIN_TOKEN",
+    show_envvar=True,
+    help="What a client must show to delete actors, put them to sleep or list them.",
+)
+@click.option(
+    "--trusted-proxy",
+    "trusted_proxies",
+    multiple=True,
+    help="A proxy's address or network: its X-Forwarded-For counts.",
+)
 @click.option("--verbose", is_flag=True, help="Log every step of actors and connections.")
 def serve(
     registry: Registry,
@@ -93,11 +106,15 @@ def serve(
     storage: Storage,
     origins: tuple[str, ...],
     public: bool,
+    admin_token: str | None,
+    trusted_proxies: tuple[str, ...],
     verbose: bool,
 ) -> None:
     """Serve a registry until SIGTERM or SIGINT; a second signal ends it at once."""
     level = logging.DEBUG if verbose else logging.WARNING
-    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    handler = logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=level, handlers=[handler])
     running = partial(
         serve_registry,
         registry,
@@ -106,6 +123,8 @@ def serve(
         storage=storage,
         origins=origins,
         public=public,
+        admin_token=admin_token,
+        trusted_proxies=trusted_proxies,
         handle_signals=True,
     )
     try:
