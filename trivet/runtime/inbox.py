@@ -106,6 +106,7 @@ class Inbox:
         limits = self._limits
         if len(self._waiting) > limits.inbox_messages or self._bytes > limits.inbox_bytes:
             self._runtime.observer.count("connection_flooding")
+            self._runtime.observer.count("message_dropped", len(self._waiting))
             self._flooded = True
             self._waiting.clear()
             self.link.close(FLOODED, "connection.flooding")

@@ -184,7 +184,9 @@ class Reception:
             return
         binding = self._instance.definition.events_by_name.get(name)
         if binding is None:
-            return  # accepted, as the reference does, and not kept: such names cost a client nothing
+            # Accepted, as the reference does, and not kept: such names cost a client nothing.
+            self._instance.runtime.observer.count("subscription_unknown")
+            return
         try:
             allowed = self._may_subscribe(conn, binding)
         except Exception as error:  # the connection's firewall
@@ -194,6 +196,7 @@ class Reception:
                 self._instance.conns.subscribe(conn, name)
                 return
             fault = fault_of(Forbidden(), where=conn.label)
+        self._instance.runtime.observer.count("subscription_refused")
         self._end_with(conn, fault)
 
     def _may_subscribe(self, conn: Connection, binding: EventBinding) -> bool:
@@ -228,6 +231,7 @@ class Reception:
         try:
             self._instance.queue(call)
         except ActionError as error:
+            self._instance.runtime.observer.count("request_overloaded")
             conn.queued -= 1
             call.refused(fault_of(error, where=call.where))
 

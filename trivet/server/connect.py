@@ -58,12 +58,6 @@ _CAUSES: Final[dict[ClosedBy, CloseCause]] = {
     "protocol": "server",
 }
 
-_UNPEACEFUL: Final[dict[ClosedBy, str]] = {
-    "keepalive": "client_vanished",
-    "slow_consumer": "slow_consumer",
-    "protocol": "protocol_violated",
-}
-
 Receive = Callable[[str | bytes], None]
 
 
@@ -256,9 +250,15 @@ def _count(service: Service, link: ClientLink) -> None:
     """Count how a link ended, if that was not in peace, and what it dropped."""
     if link.dropped:
         service.count("frame_dropped", link.dropped)
-    ending = link.ending
-    if ending is not None and ending.by in _UNPEACEFUL:
-        service.count(_UNPEACEFUL[ending.by])
+    match link.ending and link.ending.by:
+        case "keepalive":
+            service.count("client_vanished")
+        case "slow_consumer":
+            service.count("slow_consumer")
+        case "protocol":
+            service.count("protocol_violated")
+        case _:
+            pass
 
 
 def _cause(ending: Ending) -> CloseCause:
