@@ -47,6 +47,12 @@ LINGER_TIME: Final = 1.0
 EVENTS_AT_ONCE: Final = 64
 """How many pieces of a body are taken before other tasks get their turn."""
 
+CAUTION: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+"""What every answer tells browsers and caches, unless it says otherwise."""
+
+UNSERVED: Final = frozenset({b"CONNECT", b"TRACE"})
+"""Methods that no actor gets to see: one is for proxies, the other shows a page its cookies."""
+
 ReadBody = Callable[[int], Awaitable[bytes]]
 """Reads the body of a request, up to a number of bytes."""
 
@@ -191,6 +197,8 @@ class HttpConnection:
     def _checked(self, request: h11.Request) -> Head:
         if len(list(request.headers)) > self._limits.request_headers:
             raise _Unreadable("The head of the request is too large", code="head_too_large")
+        if request.method in UNSERVED:
+            raise _Unreadable("The server does not take this method", code="method_not_allowed")
         if self._budget is not None and not self._budget.spend(1, trio.current_time()):
             raise _Unreadable("Too many requests", group="guard", code="rate_limit")
         head = Head.of(request, self._peer)
@@ -273,7 +281,7 @@ class HttpConnection:
     async def _send(self, answer: Answer) -> bool:
         """Send an answer; whether another request may follow."""
         last = self._head is None or not self._is_read() or self._stopping.begun
-        headers = dict(answer.headers)
+        headers = {**CAUTION, **answer.headers}
         if answer.status != 204:
             headers["content-length"] = str(len(answer.body))
         if last:
