@@ -17,6 +17,8 @@ __all__ = ["Handshake", "HandshakeRefusal", "accept_handshake"]
 # chosen, was decided before, and extensions are not negotiated.
 JUDGED: Final = frozenset({"connection", "upgrade", "sec-websocket-key", "sec-websocket-version"})
 
+NO_HANDSHAKE: Final = b"This is no valid WebSocket handshake.\n"
+
 HeaderList = Iterable[tuple[bytes, bytes]]
 
 # What the library has to say goes into the answer; payloads and peers' mistakes are no log lines.
@@ -92,8 +94,11 @@ def _judged(headers: HeaderList) -> Headers:
 
 
 def _refusal(response: Response) -> HandshakeRefusal:
+    # Not the library's own text, which repeats what the client has sent.
+    del response.headers["Content-Length"]
+    response.headers["Content-Length"] = str(len(NO_HANDSHAKE))
     headers = [
         (name.encode("latin-1"), value.encode("latin-1"))
         for name, value in response.headers.raw_items()
     ]
-    return HandshakeRefusal(response.status_code, headers, bytes(response.body))
+    return HandshakeRefusal(response.status_code, headers, NO_HANDSHAKE)
