@@ -36,6 +36,11 @@ async def test_everybody_hears_what_is_said() -> None:
     [
         ("examples.counter", "1\n11\nchanged to 12\n"),
         ("examples.embedded", "message 1: ann says hello\n"),
+        (
+            "examples.guarded",
+            "note 1\nauth.forbidden: Forbidden\nauth.forbidden: Forbidden\n"
+            "[('notes', ['ann'], 'awake')]\n",
+        ),
         ("examples.over_the_network", "ann: hello over the network\n"),
     ],
 )

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from hashlib import sha256
 from importlib.metadata import version
 from inspect import signature
-from typing import Any
 
 import attrs
 import pytest
@@ -15,40 +13,15 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet
 from tests.server.actors import SECRET, Counter
-from tests.server.serving import Reply, Serving, gateway, raw, rest, serving
-from tests.server.sessions import UPGRADE, Client
+from tests.server.checks import CHECKS, bytes_of, check, closed_with, get
+from tests.server.serving import Serving, gateway, raw, rest, serving
+from tests.server.sessions import UPGRADE
 from trivet.declare.options import Limits
 from trivet.protocol.errors import RemoteProtocolError
-from trivet.protocol.messages import ErrorMessage
 from trivet.server.settings import ServerSettings
 
 STRANGER = "203.0.113.7"
 HEALTH = b"GET /health HTTP/1.1\r\nhost: server\r\n"
-
-Check = Callable[[Serving], Awaitable[None]]
-CHECKS: dict[str, Check] = {}
-
-
-def check(function: Check) -> Check:
-    """Add an item to the list."""
-    CHECKS[function.__name__] = function
-    return function
-
-
-async def get(site: Serving, address: str, method: str = "GET", **headers: str) -> Reply:
-    return await site.http().request(method, address, b"", **headers)
-
-
-async def bytes_of(site: Serving, data: bytes, peer: str = "memory") -> bytes:
-    return await raw(site.dial(peer), data)
-
-
-async def closed_with(site: Serving, address: str, **options: Any) -> tuple[int, str]:
-    async with site.websocket(address, "rivet", **options) as socket:
-        client = Client(socket, "json")
-        assert isinstance(await client.receive(), ErrorMessage)
-        return await client.closed()
-
 
 # -- who may come --------------------------------------------------------------------------------
 
