@@ -41,7 +41,7 @@ class Notes(trivet.Actor[list[str], str], name="notes"):
         return len(self.state)
 
 
-async def serve(task_status: trio.TaskStatus[trivet.Server]) -> None:
+async def serve(*, task_status: trio.TaskStatus[trivet.Server]) -> None:
     await trivet.serve(
         trivet.Registry(Notes),
         host="0.0.0.0",
@@ -64,7 +64,7 @@ async def look(runtime: trivet.Runtime) -> str:
 
 async def main() -> None:
     async with trio.open_nursery() as nursery:
-        server: trivet.Server = await nursery.start(lambda *, task_status: serve(task_status))
+        server: trivet.Server = await nursery.start(serve)
         for token in (TOKENS["ann"], TOKENS["bob"], "a-wrong-one"):
             url = server.url.replace("://", f"://default:{token}@")
             async with trivet.open_client(url) as client:

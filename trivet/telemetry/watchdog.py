@@ -28,7 +28,7 @@ __all__ = ["Watchdog", "keeps_real_time", "watching_loop"]
 
 logger = logging.getLogger("trivet.watchdog")
 
-INTERVAL: Final = 0.05
+INTERVAL: Final = 0.1
 WARN_AFTER: Final = 0.25
 FAIL_AFTER: Final = 5.0
 RECOVER_AFTER: Final = 5.0
