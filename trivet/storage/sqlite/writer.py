@@ -24,6 +24,7 @@ import attrs
 import outcome
 import trio
 
+from trivet.logs import about
 from trivet.ports import Committed, StorageError
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.database import Database, Write
@@ -222,7 +223,7 @@ class Writer:
         try:
             self._token.run_sync_soon(function, *arguments)
         except trio.RunFinishedError:
-            logger.debug("nobody is left to hear of the last saves")
+            logger.debug("nobody is left to hear of the last saves", extra=about())
 
 
 def _store(database: Database, writes: Sequence[Write]) -> Sequence[StorageError | None]:
@@ -233,7 +234,7 @@ def _store(database: Database, writes: Sequence[Write]) -> Sequence[StorageError
         results = database.store(writes)
     except Exception:
         # Around the process's one writer: nobody would ever be answered again without it.
-        logger.exception("storing failed in a way that nobody has thought of")
+        logger.exception("storing failed in a way that nobody has thought of", extra=about())
         database.failed = True
         return [faults.failed_for_good() for _ in writes]
     seconds = time.monotonic() - started
@@ -246,7 +247,7 @@ def _tidy(database: Database) -> None:
     try:
         database.tidy()
     except Exception:
-        logger.exception("the log of the store could not be looked after")
+        logger.exception("the log of the store could not be looked after", extra=about())
         database.failed = True
 
 
