@@ -331,4 +331,5 @@ async def test_an_fsync_that_fails_once_is_not_tried_again(tmp_path: Path) -> No
     assert done.stdout == "as it should\n", done.stderr
     storage = SqliteStorage(path)
     async with storage.open():
-        assert await storage.load("a") == actor("a", b"1")
+        # Whether the save that met the failure has arrived, only the disk knows.
+        assert await storage.load("a") in {actor("a", b"1"), actor("a", b"2")}
