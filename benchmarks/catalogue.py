@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks import ask, broadcast, echo, memory, saves
+from benchmarks import ask, broadcast, echo, hostile, memory, saves
 
 __all__ = ["BENCHMARKS"]
 
@@ -13,5 +13,6 @@ BENCHMARKS: Final = (
     saves.BENCHMARK,
     echo.BENCHMARK,
     broadcast.BENCHMARK,
+    hostile.BENCHMARK,
     memory.BENCHMARK,
 )

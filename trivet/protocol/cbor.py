@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime, timedelta
-from typing import Any, cast
+from datetime import UTC, datetime
+from typing import Any
 
 import cbor2
 
@@ -34,6 +34,8 @@ __all__ = ["NATIVE", "TAGGED", "decode", "encode", "integer8", "write"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_INTEGER = 2**32
+# Clients send integers from here to there as floats, and floats compare fastest with floats.
+_LEAST_FLOAT, _LAST_FLOAT = 2.0**32, 2.0**53
 
 
 def encode(value: object, dialect: Dialect) -> bytes:
@@ -139,13 +141,9 @@ def _lower_undefined(_value: Undefined, _depth: int) -> object:
 
 
 def _revive_float(number: float) -> int | float:
-    if _LONG_INTEGER <= abs(number) <= SAFE_INTEGER + 1 and number.is_integer():
-        return int(number)
+    if _LEAST_FLOAT <= number <= _LAST_FLOAT or -_LAST_FLOAT <= number <= -_LEAST_FLOAT:
+        return int(number) if number.is_integer() else number
     return number
-
-
-def _revive_set(elements: set[Any]) -> set[Any]:
-    return {_revive_float(item) if type(item) is float else item for item in elements}
 
 
 def _revive_undefined(_value: object) -> Undefined:
@@ -154,7 +152,6 @@ def _revive_undefined(_value: object) -> Undefined:
 
 _REVIVERS: dict[type, Callable[[Any], Any]] = {
     float: _revive_float,
-    set: _revive_set,
     type(cbor2.undefined): _revive_undefined,
 }
 
@@ -178,15 +175,16 @@ NATIVE = Dialect(
 """CBOR as cbor-x writes it: from client to server in the cbor encoding."""
 
 
-def _read_date(seconds: object, _immutable: bool) -> datetime:
+def _read_date(seconds: float, _immutable: bool) -> datetime:
     try:
-        return _EPOCH + timedelta(seconds=cast("float", seconds))
-    except (OverflowError, ValueError):
+        # The same moment as adding a timedelta to the epoch, in half the time.
+        return datetime.fromtimestamp(seconds, UTC)
+    except (OSError, OverflowError, ValueError):
         raise DecodingError("A date is out of range") from None
 
 
 def _read_set(elements: Iterable[object], _immutable: bool) -> set[Any]:
-    result = set_of(elements)
+    result = set_of(_revive_float(item) if type(item) is float else item for item in elements)
     if result is None:
         raise DecodingError("A set may hold scalars and integers of 64 bits")
     return result
@@ -197,12 +195,12 @@ def _read_as_it_is(value: object, _immutable: bool) -> object:
 
 
 def _reader_of(element: str) -> Callable[[bytes, bool], list[Any]]:
-    layout = struct.Struct(f"<{element}")
+    size = struct.calcsize(f"<{element}")
 
     def read(data: bytes, _immutable: bool) -> list[Any]:
-        if len(data) % layout.size:
+        if len(data) % size:
             raise DecodingError("A typed array does not end with an element")
-        return [number for (number,) in layout.iter_unpack(data)]
+        return list(struct.unpack(f"<{len(data) // size}{element}", data))
 
     return read
 

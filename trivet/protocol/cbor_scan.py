@@ -21,6 +21,7 @@ Rules:
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 
 from trivet.protocol.errors import DecodingError
 
@@ -39,16 +40,38 @@ TYPED_ARRAYS = {69: "H", 70: "I", 71: "Q", 72: "b", 77: "h", 78: "i", 79: "q", 8
 """Tags of its other typed arrays, with the format of their little-endian elements."""
 
 
-def _strings(first_head: int) -> str:
-    return "|".join(rf"\x{first_head + size:02x}.{{{size}}}" for size in range(24))
+def _any_of(heads: Iterable[int]) -> str:
+    return "[" + "".join(rf"\x{head:02x}" for head in heads) + "]"
 
 
-_INTEGER = r"[\x00-\x17\x20-\x37]|[\x18\x38].|[\x19\x39]..|[\x1a\x3a].{4}|[\x1b\x3b].{8}"
-_TEXT, _BYTES = _strings(0x60), _strings(0x40)
-_CONSTANT, _UNDEFINED = r"[\xf4-\xf6]", r"\xf7"
-_FLOAT = r"\xf9..|\xfa.{4}|\xfb.{8}"
-_SMALL_MAP = r"[\xa0-\xb7]|\xb8.|\xb9\x00."
-_SMALL_LIST = r"(?:[\x80-\x97]|\x98.)"
+# How many bytes belong to a head and stand behind it.
+_RESTS = {
+    **{head + size: 0 for head in (0x00, 0x20, 0x80, 0xA0) for size in range(24)},
+    **{head + step: 1 << step for head in (0x18, 0x38) for step in range(4)},
+    **{head + size: size for head in (0x40, 0x60) for size in range(24)},
+    **dict.fromkeys((0xF4, 0xF5, 0xF6, 0xF7), 0),
+    0x98: 1,
+    0xB8: 1,
+    0xF9: 2,
+    0xFA: 4,
+    0xFB: 8,
+}
+
+
+def _heads(*without: int) -> list[str]:
+    """Return one expression for each length of the rest; few of them are what makes it fast."""
+    heads_by_rest: dict[int, list[int]] = {}
+    for head in _RESTS.keys() - set(without):
+        heads_by_rest.setdefault(_RESTS[head], []).append(head)
+    return [
+        f"{_any_of(sorted(heads))}.{{{rest}}}" if rest else _any_of(sorted(heads))
+        for rest, heads in sorted(heads_by_rest.items())
+    ]
+
+
+# Clients give every map a length of 16 bits.
+_SHORT_MAP, _CLIENTS_MAP = b"\xb9\x00", r"\xb9\x00."
+_ANY = (*_heads(), _CLIENTS_MAP)
 
 # Each tag's head with the heads that may follow it.
 _TAGS = {
@@ -56,29 +79,37 @@ _TAGS = {
     r"[\xc2\xc3]": r"(?:[\x40-\x57]|\x58.|\x59(?:[\x00-\x01].|\x02\x00))",  # MAX_INTEGER_BITS
     r"\xd9\x01\x02": r"[\x80-\x9a]",  # Set
     r"\xd9\x01\x03": r"[\xa0-\xba]",  # Map
-    **{rf"\xd8\x{tag:02x}": r"[\x40-\x5a]" for tag in (*BYTE_ARRAYS, *TYPED_ARRAYS)},
+    rf"\xd8{_any_of((*BYTE_ARRAYS, *TYPED_ARRAYS))}": r"[\x40-\x5a]",
 }
 _TAG = "|".join(f"{head}(?={content})" for head, content in _TAGS.items())
 
-# Two things need a second look: a list that starts with a `$` text may be a tag of the compat
-# layer, and a float from 2**32 to 2**53, which its exponent tells, may have been an integer.
+# Two things need a second look: a list of two that starts with a `$` text may be a tag of the
+# compat layer, and a float from 2**32 to 2**53, which its exponent tells, may have been an integer.
 _NO_DOLLAR = r"(?![\x61-\x77]\$|\x78.\$|\x79..\$|\x7a.{4}\$)"
-_SMALL_FLOAT = r"\xf9..|\xfb(?:[\x00-\x40\x44-\xc0\xc4-\xff].|[\x41\xc1][\x00-\xef]).{6}"
+_PLAIN_LIST = rf"\x82{_NO_DOLLAR}|\x98(?:[^\x02]|\x02{_NO_DOLLAR})"
+_SMALL_FLOAT = r"\xfb(?:[\x00-\x40\x44-\xc0\xc4-\xff].|[\x41\xc1][\x00-\xef]).{6}"
 
-_PLAIN = (_INTEGER, _TEXT, _CONSTANT, _SMALL_MAP, _SMALL_LIST + _NO_DOLLAR, _SMALL_FLOAT)
-_ANY = (_INTEGER, _TEXT, _CONSTANT, _SMALL_MAP, _SMALL_LIST, _FLOAT, _UNDEFINED, _BYTES)
+_UNDEFINED = 0xF7
+_PLAIN = (
+    *_heads(0x82, 0x98, _UNDEFINED, 0xFA, 0xFB, *range(0x40, 0x58)),
+    _CLIENTS_MAP,
+    _PLAIN_LIST,
+    _SMALL_FLOAT,
+)
 
 
 def _one_of(*tokens: str, repeat: str = "") -> re.Pattern[bytes]:
     return re.compile(f"(?s:{'|'.join(tokens)}){repeat}".encode("ascii"))
 
 
-# Runs are bounded, so that counting one is bounded too.
-_AS_MANY = f"{{0,{MAX_NODES + 1}}}+"
-_plain_run = _one_of(*_PLAIN, repeat=_AS_MANY).match
-_any_run = _one_of(*_ANY, _TAG, repeat=_AS_MANY).match
+# Runs are bounded, so that one that reaches the end needs no counting.
+_plain_run = _one_of(*_PLAIN, repeat=f"{{0,{MAX_NODES}}}+").match
+# To read a block is to count it; only one with a tag in it, or the last, is taken apart.
+_BLOCK = 1_024
+_block = _one_of(*_ANY, repeat=f"{{{_BLOCK}}}+").match
+_any_run = _one_of(_TAG, *_ANY, repeat=f"{{0,{4 * _BLOCK}}}+").match
 # Finds an empty text for each token, and for a tag its head.
-_tokens = _one_of(*_ANY, f"({'|'.join(_TAGS)})").findall
+_tokens = _one_of(f"({'|'.join(_TAGS)})", *_ANY).findall
 
 # What the runs stop at: heads with a length that no expression can count, by the length's size.
 _LONG_HEADS = {
@@ -105,11 +136,10 @@ def scan(data: bytes, *, counted: bool = True) -> bool:
         DecodingError: If a head is not one that clients write, or its content is cut off.
     """
     size = len(data)
+    run = _plain_run(data)
+    if run is not None and run.end() == size:
+        return True
     # An item is a byte at least, so short messages need no counting.
-    if not counted or size <= MAX_NODES:
-        run = _plain_run(data)
-        if run is not None and run.end() == size:
-            return True
     return _scan_by_runs(data, counted=counted and size > MAX_NODES // _TAG_WEIGHT)
 
 
@@ -117,13 +147,11 @@ def _scan_by_runs(data: bytes, *, counted: bool) -> bool:
     end = budget = len(data)
     position, nodes, plain = 0, 0, True
     while position < end:
-        run = (_plain_run if plain else _any_run)(data, position)
-        stop = position if run is None else run.end()
-        is_long = stop < end and data[stop] in _LONG_HEADS
-        if counted:
-            nodes += _weight(_tokens(data, position, stop)) + is_long
-            if nodes > MAX_NODES:
-                raise DecodingError(f"A message may consist of {MAX_NODES} values at most")
+        stop, items = (_read_plain if plain else _read_any)(data, position, counted=counted)
+        is_long = stop < end and data[stop] in _LONG_HEADS and not data.startswith(_SHORT_MAP, stop)
+        nodes += items + is_long
+        if counted and nodes > MAX_NODES:
+            raise DecodingError(f"A message may consist of {MAX_NODES} values at most")
         if is_long:
             plain = plain and data[stop] not in _BYTES_HEADS
             position, items = _after_long_head(data, stop)
@@ -137,9 +165,27 @@ def _scan_by_runs(data: bytes, *, counted: bool) -> bool:
     return plain
 
 
-def _weight(tokens: list[bytes]) -> int:
+def _read_plain(data: bytes, position: int, *, counted: bool) -> tuple[int, int]:
+    """Return where a run of plain items ends, and how many those are if they are to be counted."""
+    run = _plain_run(data, position)
+    stop, items = position if run is None else run.end(), 0
+    if counted:
+        while block := _block(data, position, stop):
+            position, items = block.end(), items + _BLOCK
+        items += len(_tokens(data, position, stop))
+    return stop, items
+
+
+def _read_any(data: bytes, position: int, *, counted: bool) -> tuple[int, int]:
+    """Return where a part of a run ends, and how many items it has, each tag counted as four."""
+    block = _block(data, position)
+    if block is not None:
+        return block.end(), _BLOCK
+    run = _any_run(data, position)
+    stop = position if run is None else run.end()
+    tokens = _tokens(data, position, stop) if counted else []
     tags = len(tokens) - tokens.count(b"")
-    return len(tokens) + (_TAG_WEIGHT - 1) * tags
+    return stop, len(tokens) + (_TAG_WEIGHT - 1) * tags
 
 
 def _after_long_head(data: bytes, head: int) -> tuple[int, int]:

@@ -20,12 +20,11 @@ client sends them all.
 
 from __future__ import annotations
 
-import re
 from binascii import a2b_base64, b2a_base64
 from collections.abc import Callable, Iterable
 from datetime import datetime
 from types import NoneType
-from typing import Any, cast
+from typing import Any
 
 from trivet.protocol.errors import DecodingError
 from trivet.protocol.messages import UNDEFINED, Undefined
@@ -33,8 +32,8 @@ from trivet.protocol.messages import UNDEFINED, Undefined
 __all__ = ["escape", "read_tag", "set_of", "write_big_int", "write_bytes", "write_undefined"]
 
 _SET_ELEMENTS = frozenset({str, int, bool, NoneType, bytes, datetime, float})
-# As many digits as dialect.MAX_INTEGER_BITS has.
-_is_big_int = re.compile(r"-?[0-9]{1,1234}").fullmatch
+_MAX_DIGITS = 1_234
+"""As many as dialect.MAX_INTEGER_BITS has."""
 
 
 def escape(items: list[Any]) -> list[Any]:
@@ -65,14 +64,15 @@ def read_tag(items: list[Any]) -> Any:
     Raises:
         DecodingError: If it is a tag and holds what that tag cannot hold.
     """
-    tag = items[0]
-    if type(tag) is not str or not tag.startswith("$"):
-        return items
-    if tag.startswith("$$"):
-        items[0] = tag[1:]
+    tag, content = items
+    if type(tag) is not str:
         return items
     read = _TAGS.get(tag)
-    return items if read is None else read(items[1])
+    if read is not None:
+        return read(content)
+    if tag.startswith("$$"):
+        items[0] = tag[1:]
+    return items
 
 
 def set_of(elements: Iterable[object]) -> set[Any] | None:
@@ -96,8 +96,10 @@ def _read_undefined(_content: object) -> Undefined:
 
 
 def _read_big_int(content: object) -> int:
-    if type(content) is str and _is_big_int(content):
-        return int(content)
+    if type(content) is str:
+        digits = content.removeprefix("-")
+        if len(digits) <= _MAX_DIGITS and digits.isdigit() and digits.isascii():
+            return int(content)
     raise DecodingError("A $BigInt must hold the digits of an integer")
 
 
@@ -110,14 +112,16 @@ def _read_bytes(content: object) -> bytes:
     raise DecodingError("A $Uint8Array must hold padded base64")
 
 
-def _read_set(content: object) -> set[Any]:
-    elements = set_of(cast("list[object]", content)) if type(content) is list else None
-    if elements is None:
-        raise DecodingError("A $Set must hold a list of scalars and integers of 64 bits")
-    return elements
+def _read_set(content: Any) -> set[Any]:
+    if type(content) is list:
+        items: list[object] = content  # pyright: ignore[reportUnknownVariableType]
+        elements = set_of(items)
+        if elements is not None:
+            return elements
+    raise DecodingError("A $Set must hold a list of scalars and integers of 64 bits")
 
 
-_TAGS: dict[str, Callable[[object], Any]] = {
+_TAGS: dict[str, Callable[[Any], Any]] = {
     "$Undefined": _read_undefined,
     "$BigInt": _read_big_int,
     "$Uint8Array": _read_bytes,

@@ -61,7 +61,8 @@ _EXACT: dict[type, Callable[[Any], Any]] = {
     float: float.__float__,
     bytes: bytes.__bytes__,
 }
-_REVIVED = frozenset({str, int, bool, NoneType, bytes, datetime})
+# A set is made of elements that are revived already.
+_REVIVED = frozenset({str, int, bool, NoneType, bytes, datetime, set})
 
 
 class Dialect:
@@ -165,10 +166,18 @@ class Dialect:
 
     def _revive_list(self, items: list[Any]) -> Any:
         revivers = self._revivers
+        if len(items) == 2:
+            # A message may be full of these, and a loop over two takes twice as long as this.
+            tag, content = items
+            if type(tag) not in _REVIVED:
+                items[0] = revivers[type(tag)](tag)
+            if type(content) not in _REVIVED and content != []:
+                items[1] = revivers[type(content)](content)
+            return read_tag(items) if self._tagged else items
         for index, item in enumerate(items):
             if type(item) not in _REVIVED:
                 items[index] = revivers[type(item)](item)
-        return read_tag(items) if self._tagged and len(items) == 2 else items
+        return items
 
     def _revive_dict(self, members: dict[Any, Any]) -> dict[str, Any]:
         revivers = self._revivers

@@ -38,12 +38,14 @@ __all__ = ["TAGGED", "decode", "encode", "may_be_tagged", "parse", "write"]
 
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
-_from_json_slowly = msgspec.json.Decoder(float_hook=lambda text: _finite(float(text))).decode
+_from_json_slowly = msgspec.json.Decoder(float_hook=lambda text: _read_float(text)).decode
 
-_replace_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL).sub
+# A string that never ends is one to the end, too: else every quote in it would be tried again.
+_replace_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL).sub
 _has_far_exponent = re.compile(rb"[eE][+-]?[0-9]{3}").search
-# One digit more than dialect.MAX_INTEGER_BITS may have.
-_has_huge_number = re.compile(rb"(?<![0-9])[0-9]{1235}").search
+# One digit more than dialect.MAX_INTEGER_BITS may have, to be found at the speed of C.
+_HUGE_NUMBER = b"0" * 1_235
+_ALL_DIGITS_ALIKE = bytes.maketrans(b"123456789", b"0" * 9)
 # Up to here no number can take long.
 _HARMLESS = 1_234
 _SPACE = b" \t\r\n"
@@ -90,15 +92,17 @@ def parse(data: bytes, *, levels: int = 0, counted: bool = True) -> Any:
         DecodingError: If it is anything but one strict JSON text within the limits.
     """
     depth = MAX_DEPTH + levels
+    structure = None
     # A level takes a bracket, and a value a byte at least.
     if data.count(b"[") + data.count(b"{") > depth or (counted and len(data) > MAX_NODES):
-        _check_shape(_structure(data), depth, counted=counted)
+        structure = _structure(data)
+        _check_shape(structure, depth, counted=counted)
     try:
-        tree = _from_json(data) if len(data) <= _HARMLESS else _decode_long(data)
+        tree = _from_json(data) if len(data) <= _HARMLESS else _decode_long(data, structure)
     except (msgspec.MsgspecError, UnicodeDecodeError):
         raise DecodingError("The JSON is malformed") from None
     if data.count(b":") != _to_json(tree).count(b":") or b"\\u" in data:
-        _check_members(data, tree)
+        _check_members(structure or _structure(data), tree)
     return tree
 
 
@@ -107,14 +111,20 @@ def may_be_tagged(data: bytes) -> bool:
     return b'"$' in data or b"\\u" in data
 
 
-def _decode_long(data: bytes) -> Any:
+def _decode_long(data: bytes, structure: bytes | None) -> Any:
     # What looks like a number may stand in a string, so a second look comes before a refusal.
-    if _has_huge_number(data) and _has_huge_number(_structure(data)):
+    numbers = data if structure is None else structure
+    if _has_huge_number(numbers) and _has_huge_number(structure or _structure(data)):
         raise DecodingError("A number may have 1234 digits at most")
-    return _from_json_slowly(data) if _has_far_exponent(data) else _from_json(data)
+    return _from_json_slowly(data) if _has_far_exponent(numbers) else _from_json(data)
 
 
-def _finite(number: float) -> float:
+def _has_huge_number(text: bytes) -> bool:
+    return _HUGE_NUMBER in text.translate(_ALL_DIGITS_ALIKE)
+
+
+def _read_float(text: str) -> float:
+    number = float(text)
     if isfinite(number):
         return number
     raise DecodingError("A number is out of range")
@@ -135,8 +145,8 @@ def _check_shape(structure: bytes, depth: int, *, counted: bool) -> None:
         raise DecodingError(f"Containers may nest {MAX_DEPTH} deep at most")
 
 
-def _check_members(data: bytes, tree: object) -> None:
-    if _structure(data).count(b":") != _structure(_to_json(tree)).count(b":"):
+def _check_members(structure: bytes, tree: object) -> None:
+    if structure.count(b":") != _structure(_to_json(tree)).count(b":"):
         raise DecodingError("An object repeats a key")
 
 
