@@ -1,0 +1,7 @@
+"""The json encoding; `messages` states the property."""
+
+from __future__ import annotations
+
+from tests.fuzz.targets.messages import target
+
+check = target("json")
