@@ -89,6 +89,12 @@ def test_control_frames_may_come_between_fragments() -> None:
     assert found == [Pong(pong), "ab"]
 
 
+def test_a_client_may_leave_between_fragments() -> None:
+    (found,) = read(first_part(b"a") + goodbye(1000, "enough"))
+    assert isinstance(found, PeerClose)
+    assert (found.code, found.reason) == (1000, "enough")
+
+
 def test_pongs_are_ignored() -> None:
     assert read(client_frame(0x8A, b"unasked") + text("x")) == ["x"]
 

@@ -184,7 +184,8 @@ class MessageReader:
 
     def _rare_frame(self, frame: bytes) -> str | bytes | Pong | PeerClose | None:
         fragments = self._fragments
-        if fragments is None:
+        # A control frame may come between fragments, and has nothing to do with them.
+        if fragments is None or frame[0] & CONTROL:
             protocol = ServerProtocol(state=OPEN, max_size=HARD_LIMIT, logger=logger)
         else:
             protocol = fragments.protocol
