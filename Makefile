@@ -4,6 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 # More arguments for pytest, as in `make test ARGS="-k mailbox"`.
 ARGS ?=
+# What `make fuzz` does: a name out of tests/fuzz/catalogue.py, and for how long.
+TARGET ?= frames
+SECONDS ?= 60
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -21,7 +24,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo serve test test-system check check-static format-check format lint pyright mypy \
-	docs bench clean
+	docs bench fuzz clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -75,9 +78,12 @@ docs: $(INSTALLED) ## build the documentation into docs/_build
 bench: $(INSTALLED) ## the benchmarks, as ratios to floors measured in the same process
 	$(BIN)/python -m benchmarks
 
+fuzz: $(INSTALLED) ## look for inputs that break TARGET, for SECONDS; needs the extra `fuzz`
+	$(BIN)/python -m tests.fuzz $(TARGET) $(SECONDS)
+
 ##@ Tidy up
 clean: ## remove the virtual environment, caches and built files
-	rm -rf $(VENV) .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
+	rm -rf $(VENV) .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
 	rm -rf $(INTEROP)/node_modules
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
