@@ -72,7 +72,7 @@ def test_a_text_without_an_end_is_looked_through_once() -> None:
     # Else every quote in it would begin one more look, and 64 KiB of them would take a second.
     structure_of = json._structure  # pyright: ignore[reportPrivateUsage]
     for end in (b"", b'\\"' * 100, b'\\"' * 100 + b"\\", b"[[" * 100):
-        assert structure_of(b'["a", "' + end) == b'[","'
+        assert structure_of(b'["a", "' + end).rstrip(b"\\") == b'[","'
         with pytest.raises(DecodingError, match="malformed"):
             json.decode(b'["a", "' + end)
 
