@@ -104,9 +104,9 @@ def is_planned(error: BaseException | None) -> bool:
     return error is None or isinstance(error, errors.Error | PlannedError)
 
 
-async def live(script: list[Step]) -> World:
+async def live(script: list[Step], recorder: Recorder | None = None) -> World:
     """Play a script, end the world, and check what is left of it."""
-    recorder = Recorder()
+    recorder = recorder or Recorder()
     async with opened(Hall, Yard, limits=LIMITS, observer=recorder) as runtime:
         world = World(runtime)
         WORLDS.append(world)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 import trio
+from hypothesis import given, strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 from tests.runtime.club import Guest, scene
@@ -106,3 +109,40 @@ async def test_a_hook_cannot_await_the_end_of_its_own_connection(
             assert "WouldDeadlockError" in caplog.text
         assert trio.current_time() <= 1
         it.bob.vanish()
+
+
+async def throw_two_hanging_ones_out() -> None:
+    async with scene(leaves="hanging") as it:
+        await it.enter(Guest("carl", "hanging")).gets("init")
+        carl = it.club.guest("carl")
+
+        async def throw_carl_out() -> None:
+            await carl.disconnect()
+            begun = "carl leaves" in it.club.log
+            assert begun == carl.ended.is_set(), "it is back while the hook runs"
+
+        async with it.club.turn(), trio.open_nursery() as nursery:
+            nursery.start_soon(it.club.throw_out, "bob")
+            nursery.start_soon(throw_carl_out)
+
+
+@given(scheduler=st.random_module())
+def test_a_lender_waits_for_a_hook_that_begins_when_its_patience_ends(scheduler: object) -> None:
+    trio.run(throw_two_hanging_ones_out, clock=MockClock(autojump_threshold=0))
+
+
+async def test_a_lender_waits_for_every_hook_that_borrows_within_hooks(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene(leaves="hanging") as it:
+        names = ["carl", "dora", "emil", "bob"]
+        for name, following in itertools.pairwise(names):
+            guest = Guest(name, throws_out_at="disconnect", throws_out=following)
+            await it.enter(guest, "vanished").gets("init")
+        it.bob.manner = "vanished"
+        async with it.club.turn():
+            await it.club.throw_out("carl")
+            assert it.club.hooks_running == 0
+        # Each link takes two seconds to close; a hook is cut after five, unless another borrows.
+        assert trio.current_time() == 4 * 2 + 5
+        assert it.club.log.count("bob left") == 1

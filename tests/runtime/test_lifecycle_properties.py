@@ -8,12 +8,16 @@ from __future__ import annotations
 
 from typing import Any
 
+import attrs
 import trio
 from hypothesis import given, settings, strategies as st
+from hypothesis.internal.entropy import deterministic_PRNG
 from trio.testing import MockClock
 
 from tests.runtime.lifecycle_model import Plan, Step
 from tests.runtime.lifecycle_player import live
+from tests.runtime.runtimes import Recorder
+from trivet.lifecycle.connection import ConnectionEvent
 
 PLACE = st.sampled_from(["hall", "hall", "hall", "yard"])
 KEY = st.sampled_from("aaab")
@@ -45,6 +49,7 @@ def asking(place: str, key: str, plan: Plan, call: tuple[str, list[Any]], patien
 
 WITHOUT_ARGUMENTS: list[tuple[str, list[Any]]] = [
     ("kick_myself", []),
+    ("kick_all", []),
     ("write_later", []),
     ("fail", []),
     ("fall", []),
@@ -58,11 +63,15 @@ CALLS: st.SearchStrategy[tuple[str, list[Any]]] = st.one_of(
     st.sampled_from(WITHOUT_ARGUMENTS),
 )
 
+ASKS: st.SearchStrategy[Step] = st.builds(
+    asking, PLACE, KEY, GOOD | PLANS, CALLS, st.sampled_from([0.0, 1.0, 100.0])
+)
 STEPS: st.SearchStrategy[Step] = st.one_of(
+    ASKS,
     st.tuples(st.just("enter"), PLACE, KEY, GOOD | PLANS, MANNER),
     st.tuples(st.just("pause"), st.sampled_from([0.0, 0.5, 1.0, 4.0, 12.0])),
     st.tuples(st.just("calls"), NUMBER, st.lists(CALLS, min_size=1, max_size=4)),
-    st.builds(asking, PLACE, KEY, GOOD | PLANS, CALLS, st.sampled_from([0.0, 1.0, 100.0])),
+    ASKS,
     st.tuples(st.just("leave"), NUMBER, st.sampled_from(["client", "network"])),
     st.tuples(st.just("subscribe"), NUMBER, st.booleans()),
     st.tuples(st.just("kick"), NUMBER),
@@ -83,3 +92,30 @@ SCRIPTS = st.builds(
 @given(script=SCRIPTS, scheduler=st.random_module())
 def test_the_promises_hold(script: list[Step], scheduler: object) -> None:
     trio.run(live, script, clock=MockClock(autojump_threshold=0))
+
+
+@attrs.define
+class Story(Recorder):
+    """Keeps the steps of all connections in their order, and by the order of their first step."""
+
+    told: list[tuple[float, int, ConnectionEvent]] = attrs.Factory(
+        list[tuple[float, int, ConnectionEvent]]
+    )
+
+    def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
+        Recorder.connection_step(self, actor, conn_id, event)
+        number = list(self.connections).index(conn_id)
+        self.told.append((trio.current_time(), number, event))
+
+
+@given(script=SCRIPTS, seed=st.integers(0, 2**32 - 1))
+def test_a_script_replays(script: list[Step], seed: int) -> None:
+    told: list[object] = []
+    for pieces in (0, 1000):  # what is made the second time lies elsewhere in memory
+        moved = [bytearray(64 + number) for number in range(pieces)]
+        story = Story()
+        with deterministic_PRNG(seed):
+            trio.run(live, script, story, clock=MockClock(autojump_threshold=0))
+        told.append(story.told)
+        del moved
+    assert told[0] == told[1]

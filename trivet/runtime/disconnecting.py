@@ -5,7 +5,8 @@ Rules this file keeps:
 1. On return the link has closed, and ``on_disconnect`` has ended or been cut. The first takes
    ``close_time`` at most, then the link is aborted; the second ``hook_time``.
 2. A turn lends itself to the hook, which so begins at once. While it runs the lender does not,
-   cancelled or not: that is at most the hook's own deadline.
+   cancelled or not: that is at most the hook's own deadline, and that of each hook which borrows
+   from it in turn, for they have their time, too.
 3. If another turn still holds the actor when the time is over, the hook stays in the queue.
 4. A hook of the connection itself would wait for its own end: it is refused.
 5. Whoever still holds a connection whose instance has left its link to the next one, parked or in
@@ -93,8 +94,7 @@ async def _lend(lender: Turn, conn: Connection) -> None:
         await _wait_ended(conn)
     finally:
         conn.lenders.remove(lender)
-        with bounded_cleanup(conn.instance.limits.hook_time):
-            await _end_loan(lender, conn)
+        await _end_loan(lender, conn)
         atomic = conn.instance.gate.atomic
         if atomic is not None:
             atomic.begin_anew()  # what the hook has done is done
@@ -110,9 +110,29 @@ async def _end_loan(lender: Turn, conn: Connection) -> None:
     if hook is None or hook.lender is not lender:
         return
     if hook.active:
-        await conn.ended.wait()
+        await _outlast(conn, hook)
     elif lender not in conn.lenders:
         lender.instance.mailbox.put_back(hook)
+
+
+async def _outlast(conn: Connection, hook: Turn) -> None:
+    """Wait until a hook that runs has ended; one that cannot be cut is not waited for."""
+    while not conn.ended.is_set() and (seconds := _time_left(conn, hook)) > 0:
+        with bounded_cleanup(seconds):
+            await conn.ended.wait()
+
+
+def _time_left(conn: Connection, hook: Turn) -> float:
+    """How many seconds a hook, and those that borrow from it, may still take."""
+    now, hook_time = trio.current_time(), conn.instance.limits.hook_time
+    latest, running = now, hook
+    while running.hook_of is not None:
+        # One that was granted just now, and whose task has not run yet, will begin in a moment.
+        latest = max(latest, min(running.hook_of.cut_at, now + hook_time) + PATIENCE)
+        if running.borrower is None:
+            break
+        running = running.borrower
+    return latest - now
 
 
 async def _wait_ended(conn: Connection) -> None:

@@ -59,11 +59,12 @@ class Reception:
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._standing: set[Connection] = set()
+        # A dict, not a set: what leaves at once leaves in the order in which it came.
+        self._standing: dict[Connection, None] = {}
 
     @property
     def connections(self) -> tuple[Connection, ...]:
-        """Every connection that has not ended, visible or not."""
+        """Every connection that has not ended, visible or not, oldest first."""
         return tuple(self._standing)
 
     # Opening
@@ -137,7 +138,7 @@ class Reception:
         conn.step(ConnectionEvent.ADMIT)
         conn.step(ConnectionEvent.OPEN)
         instance.conns.add(conn)
-        self._standing.add(conn)
+        self._standing[conn] = None
         return conn
 
     def expect_call(self, request: Request) -> Connection:
@@ -146,7 +147,7 @@ class Reception:
             self._instance, conn_id=self._instance.runtime.new_id(), kind="call", request=request
         )
         conn.scope = trio.CancelScope()
-        self._standing.add(conn)
+        self._standing[conn] = None
         return conn
 
     def _new(self, inbox: Inbox, conn_id: str | None = None) -> Connection:
@@ -157,7 +158,7 @@ class Reception:
             request=inbox.request,
             inbox=inbox,
         )
-        self._standing.add(conn)
+        self._standing[conn] = None
         return conn
 
     # Messages
@@ -311,7 +312,7 @@ class Reception:
 
     def forget(self, conn: Connection) -> None:
         """Let go of a connection that has ended, was refused or parked."""
-        self._standing.discard(conn)
+        self._standing.pop(conn, None)
         conn.ended.set()
 
 
