@@ -195,8 +195,12 @@ class HttpConnection:
             raise _Unreadable("The head of the request is too large", code="head_too_large")
 
     def _checked(self, request: h11.Request) -> Head:
-        if len(list(request.headers)) > self._limits.request_headers:
+        names = [name for name, _ in request.headers]
+        if len(names) > self._limits.request_headers:
             raise _Unreadable("The head of the request is too large", code="head_too_large")
+        if b"content-length" in names and b"transfer-encoding" in names:
+            # Whoever stands between may go by the other one: where this request ends is in doubt.
+            raise _Unreadable("The body of the request has two lengths", code="bad_request")
         if request.method in UNSERVED:
             raise _Unreadable("The server does not take this method", code="method_not_allowed")
         if self._budget is not None and not self._budget.spend(1, trio.current_time()):
