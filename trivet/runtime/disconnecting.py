@@ -94,45 +94,36 @@ async def _lend(lender: Turn, conn: Connection) -> None:
         await _wait_ended(conn)
     finally:
         conn.lenders.remove(lender)
-        await _end_loan(lender, conn)
+        # The lender does not run beside the hook; one that cannot be cut is not waited for.
+        while (seconds := _time_left(lender, conn)) > 0:
+            with bounded_cleanup(seconds):
+                await conn.ended.wait()
+        _end_loan(lender, conn)
         atomic = conn.instance.gate.atomic
         if atomic is not None:
             atomic.begin_anew()  # what the hook has done is done
 
 
-async def _end_loan(lender: Turn, conn: Connection) -> None:
-    """Keep the lender from running beside the hook.
-
-    A hook that has begun is waited for: its deadline cuts it. One that has not, because others
-    borrow before it, waits for a turn of its own.
-    """
-    hook = conn.leaving
-    if hook is None or hook.lender is not lender:
-        return
-    if hook.active:
-        await _outlast(conn, hook)
-    elif lender not in conn.lenders:
-        lender.instance.mailbox.put_back(hook)
-
-
-async def _outlast(conn: Connection, hook: Turn) -> None:
-    """Wait until a hook that runs has ended; one that cannot be cut is not waited for."""
-    while not conn.ended.is_set() and (seconds := _time_left(conn, hook)) > 0:
-        with bounded_cleanup(seconds):
-            await conn.ended.wait()
-
-
-def _time_left(conn: Connection, hook: Turn) -> float:
-    """How many seconds a hook, and those that borrow from it, may still take."""
-    now, hook_time = trio.current_time(), conn.instance.limits.hook_time
-    latest, running = now, hook
-    while running.hook_of is not None:
+def _time_left(lender: Turn, conn: Connection) -> float:
+    """How many seconds a hook that runs on a loan, and those that borrow from it, may still take."""
+    hook, now = conn.leaving, trio.current_time()
+    if hook is None or hook.lender is not lender or not hook.active or conn.ended.is_set():
+        return 0
+    latest, borrower = now, hook
+    while borrower is not None and borrower.hook_of is not None:
         # One that was granted just now, and whose task has not run yet, will begin in a moment.
-        latest = max(latest, min(running.hook_of.cut_at, now + hook_time) + PATIENCE)
-        if running.borrower is None:
-            break
-        running = running.borrower
+        cut_at = min(borrower.hook_of.cut_at, now + conn.instance.limits.hook_time)
+        latest, borrower = max(latest, cut_at + PATIENCE), borrower.borrower
     return latest - now
+
+
+def _end_loan(lender: Turn, conn: Connection) -> None:
+    """Let a hook that has not begun, because others borrow before it, wait for its own turn."""
+    hook = conn.leaving
+    if hook is None or hook.lender is not lender or hook.active:
+        return
+    if lender not in conn.lenders:
+        lender.instance.mailbox.put_back(hook)
 
 
 async def _wait_ended(conn: Connection) -> None:
