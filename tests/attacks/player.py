@@ -14,7 +14,7 @@ from tests.link.peers import client_frame
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.messages import ActionResponse, ErrorMessage, EventMessage, Init
 
-__all__ = ["play"]
+__all__ = ["Ears", "play"]
 
 Reset = Callable[[trio.abc.HalfCloseableStream], None]
 CLOSE_FRAME = 0x88
@@ -47,7 +47,7 @@ class _Player:
         self._stream = stream
         self._reset = reset
         self._reading = trio.Event()
-        self.ears = _Ears(CODECS[attack.encoding])
+        self.ears = Ears(CODECS[attack.encoding])
         self.gone = RST in attack.steps
         self._expected = len(attack.answer.heard) if attack.answer else 0
         self._done = False
@@ -111,7 +111,7 @@ class _Player:
 
 
 @attrs.define(eq=False)
-class _Ears:
+class Ears:
     """Understands what a server says, without any code of the server's own side."""
 
     codec: Codec
