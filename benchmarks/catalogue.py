@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from benchmarks import ask, broadcast, echo, hostile, memory, saves
+from benchmarks import ask, broadcast, echo, hostile, memory, saves, slow_reader
 
 __all__ = ["BENCHMARKS"]
 
@@ -14,5 +14,6 @@ BENCHMARKS: Final = (
     echo.BENCHMARK,
     broadcast.BENCHMARK,
     hostile.BENCHMARK,
+    slow_reader.BENCHMARK,
     memory.BENCHMARK,
 )

@@ -7,12 +7,13 @@ from typing import Final
 import trio
 
 from benchmarks.servers.control import Server, obey
-from benchmarks.servers.link import LinkServer
+from benchmarks.servers.link import LinkServer, PatientLinkServer
 from benchmarks.servers.tcp import TcpServer
 from benchmarks.servers.trio_websocket import TrioWebSocketServer
 
 SERVERS: Final[dict[str, Callable[[], Server]]] = {
     "trivet": LinkServer,
+    "trivet-patient": PatientLinkServer,
     "tcp": TcpServer,
     "trio-websocket": TrioWebSocketServer,
 }

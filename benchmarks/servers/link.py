@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import socket
 from typing import Final
 
 import h11
@@ -16,14 +17,14 @@ from trivet.link.limits import LinkLimits
 from trivet.link.socket import SocketTransport
 from trivet.link.websocket import WebSocketLink
 
-__all__ = ["LinkServer"]
+__all__ = ["LinkServer", "PatientLinkServer"]
 
 LIMITS: Final = LinkLimits(message_size=64 * 1024, frames_per_second=math.inf)
 
 
 class LinkServer:
     def __init__(self) -> None:
-        self._links: set[WebSocketLink[None]] = set()
+        self.links: set[WebSocketLink[None]] = set()
         self._keepalive = Keepalive()
 
     async def serve(self, *, task_status: trio.TaskStatus[int]) -> None:
@@ -42,20 +43,36 @@ class LinkServer:
             assert isinstance(message, str)
             link.push(text_frame(message.encode()))
 
-        self._links.add(link)
+        self.links.add(link)
         self._keepalive.add(link)
         try:
             await link.run(receive)
         finally:
-            self._links.discard(link)
+            self.links.discard(link)
             self._keepalive.discard(link)
 
     async def broadcast(self, times: int) -> None:
         for _ in range(times):
             frame = text_frame(NEWS.encode())
-            for link in self._links:
+            for link in self.links:
                 link.push(frame, event="news")
             await trio.lowlevel.checkpoint()
+
+
+class PatientLinkServer(LinkServer):
+    """Closes nobody who does not read: the oldest messages give way, within the bound."""
+
+    async def _echo(self, stream: trio.SocketStream) -> None:
+        stream.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
+        await super()._echo(stream)
+
+    async def broadcast(self, times: int) -> None:
+        for _ in range(times):
+            frame = text_frame(NEWS.encode())
+            for link in self.links:
+                link.push(frame, event="news", overflow="drop_oldest")
+            await trio.lowlevel.checkpoint()
+        assert all(link.waiting <= LIMITS.outbox_bytes for link in self.links)
 
 
 async def _handshake(stream: trio.SocketStream) -> tuple[Handshake, bytes]:

@@ -6,6 +6,8 @@ import gc
 import os
 import resource
 import socket
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 from functools import partial
 from typing import Final
 
@@ -18,7 +20,7 @@ import trivet
 from tests.attacks.attack import CLOSED, FIN, OPENED, RST, Mark, Step
 from tests.attacks.encoded import frame_of
 from tests.attacks.requests import connect, upgrade
-from tests.link.peers import goodbye
+from tests.link.peers import goodbye, ping
 from trivet.protocol.messages import ActionRequest
 
 MOST_AT_ONCE: Final = 100
@@ -28,10 +30,14 @@ LIMITS: Final = trivet.Limits(
 """Short, so that clients who make the server wait for them do not make the test wait."""
 
 
-class Porch(trivet.Actor[int], name="porch"):
+class Porch(trivet.Actor[int], name="porch", call_hooks=False):
     async def on_disconnect(self, conn: trivet.Conn[None]) -> None:
         await trio.lowlevel.checkpoint()
         self.state += 1
+
+    @trivet.action
+    def farewells(self) -> int:
+        return self.state
 
     @trivet.action
     def large(self) -> str:
@@ -55,6 +61,18 @@ ENDINGS: Final[dict[str, tuple[Step, ...]]] = {
     "never reading": (KNOCK, OPENED, LARGE * 30),
     "kicked": (KNOCK, OPENED, LEAVE, CLOSED, goodbye()),
 }
+THROWN_OUT: Final[dict[str, tuple[Step, ...]]] = {
+    "answers": (KNOCK, OPENED, LEAVE, CLOSED, goodbye()),
+    "resets": (KNOCK, OPENED, LEAVE, CLOSED, RST),
+    "sends FIN alone": (KNOCK, OPENED, LEAVE, CLOSED, FIN),
+    "never answers": (KNOCK, OPENED, LEAVE, CLOSED),
+    "never reads": (KNOCK, OPENED, LARGE, LEAVE),
+    "goes on calling": (KNOCK, OPENED, LEAVE, CLOSED, LEAVE * 100, goodbye()),
+    "floods": (KNOCK, OPENED, LEAVE, CLOSED, ping() * 5000),
+    "closes at the same moment": (KNOCK, OPENED, LEAVE + goodbye()),
+}
+"""What `tests/server/test_disconnect_matrix.py` times, over real sockets."""
+
 INIT: Final = b'"Init"'
 CLOSE_FRAMES: Final = (b"\x88\x02\x03\xe8", b"\x88\x05\x03\xe8out", b"\x88\x0f\x03\xf3api")
 
@@ -135,27 +153,41 @@ def resident() -> int:
         return int(statm.read().split()[1]) * resource.getpagesize() // 1024
 
 
-async def churn(ending: str, count: int, *, at_once: int) -> None:
+@asynccontextmanager
+async def serving(at_once: int) -> AsyncGenerator[Porter]:
     listening = socket.create_server(("127.0.0.1", 0), backlog=MOST_AT_ONCE)
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16 * 1024)
     async with trio.open_nursery() as nursery:
         server: trivet.Server = await nursery.start(
             partial(trivet.serve, trivet.Registry(Porch), listening=listening, limits=LIMITS)
         )
-        porter = Porter(server, at_once)
-        await porter.churn(ENDINGS["clean"], at_once)
+        yield Porter(server, at_once)
+        nursery.cancel_scope.cancel()
+
+
+async def churn(ending: str, count: int, *, at_once: int) -> None:
+    async with serving(at_once) as porter:
+        await porter.churn(ENDINGS["kicked"], at_once)  # so that the actor has all its tasks
         await porter.churn(ENDINGS[ending], at_once)
         before, memory = porter.resources(), resident()
         await porter.churn(ENDINGS[ending], count)
         assert porter.resources() == before
         print(f"{ending}: {count} connections, {resident() - memory:+} KiB")
-        nursery.cancel_scope.cancel()
+
+
+@pytest.mark.slow
+async def test_every_kind_of_peer_is_thrown_out() -> None:
+    async with serving(at_once=5) as porter:
+        for steps in THROWN_OUT.values():
+            await porter.churn(steps, 5)
+        porch = porter.server.client.get_or_create(Porch, "a")
+        assert await porch.call(Porch.farewells) == 5 * len(THROWN_OUT)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_nothing_is_left_of_those_who_have_gone(ending: str) -> None:
-    await churn(ending, 100, at_once=25)
+    await churn(ending, 100, at_once=50)
 
 
 @pytest.mark.system

@@ -53,6 +53,7 @@ def test_names_are_unique() -> None:
         "echo_vs_tcp",
         "echo_vs_trio_websocket",
         "broadcast_vs_trio_websocket",
+        "slow_reader_vs_none",
     ],
 )
 def test_the_ratios_that_have_goals_are_there(name: str) -> None:

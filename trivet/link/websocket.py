@@ -191,6 +191,11 @@ class WebSocketLink(Generic[EncoderT]):
         """How many frames the outbox dropped."""
         return self._outbox.dropped
 
+    @property
+    def waiting(self) -> int:
+        """How many bytes the socket has not taken yet."""
+        return self._outbox.size
+
     # -- the task -----------------------------------------------------------------------------
 
     async def run(self, receive: Receive) -> None:

@@ -109,7 +109,8 @@ def _time_left(lender: Turn, conn: Connection) -> float:
     hook, now = conn.leaving, trio.current_time()
     if hook is None or hook.lender is not lender or not hook.active or conn.ended.is_set():
         return 0
-    latest, borrower = now, hook
+    latest = now
+    borrower: Turn | None = hook
     while borrower is not None and borrower.hook_of is not None:
         # One that was granted just now, and whose task has not run yet, will begin in a moment.
         cut_at = min(borrower.hook_of.cut_at, now + conn.instance.limits.hook_time)
