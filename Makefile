@@ -7,6 +7,8 @@ ARGS ?=
 # What `make fuzz` does: a name out of tests/fuzz/catalogue.py, and for how long.
 TARGET ?= frames
 SECONDS ?= 60
+# How often `make kills` kills a server.
+ROUNDS ?= 500
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -24,7 +26,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .PHONY: help demo serve test test-system check check-static format-check format lint pyright mypy \
-	docs bench fuzz clean
+	docs bench fuzz kills churn clean
 
 help:
 	@awk 'BEGIN { FS = ":.*## " } \
@@ -42,7 +44,7 @@ serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
 
 ##@ Change it
 test: $(INSTALLED) $(PACKAGES) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
-	$(PYTEST) -m "not system" $(ARGS)
+	$(PYTEST) -m "not system and not campaign" $(ARGS)
 
 test-system: $(INSTALLED) ## the tests that need Debian packages, a browser or the engine
 	@$(PYTEST) -m system $(ARGS) || { status=$$?; \
@@ -80,6 +82,12 @@ bench: $(INSTALLED) ## the benchmarks, as ratios to floors measured in the same 
 
 fuzz: $(INSTALLED) ## look for inputs that break TARGET, for SECONDS; needs the extra `fuzz`
 	$(BIN)/python -m tests.fuzz $(TARGET) $(SECONDS)
+
+kills: $(INSTALLED) ## kill a server under load, ROUNDS times, and see that it remembers everything
+	$(BIN)/python -m tests.kills.rounds --rounds $(ROUNDS)
+
+churn: $(INSTALLED) ## 10,000 connections for each way to go, and nothing may be left of them
+	$(BIN)/python -m pytest -s -m campaign -o faulthandler_timeout=0 tests/attacks/test_churn.py
 
 ##@ Tidy up
 clean: ## remove the virtual environment, caches and built files

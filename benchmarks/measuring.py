@@ -97,7 +97,7 @@ class Effort:
 
 
 FULL: Final = Effort(rounds=15, share=1.0)
-QUICK: Final = Effort(rounds=3, share=0.1)
+QUICK: Final = Effort(rounds=2, share=0.05)
 
 
 @attrs.frozen

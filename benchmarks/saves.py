@@ -56,7 +56,8 @@ async def pay(
     runtime: Runtime, way: Action[Account, ..., int], actors: int, callers: int, calls: int
 ) -> tuple[float, float]:
     """Let callers pay into accounts at the same time; CPU and wall seconds of one call."""
-    turns = max(1, calls // callers)
+    callers = min(callers, calls)
+    turns = calls // callers
 
     async def call(number: int) -> None:
         handle = account(runtime, number % actors)

@@ -102,11 +102,15 @@ ATTACKS: Final = (
         (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", FIN),
         Answer((404, 400), ("api.not_found", "api.bad_request")),
     ),
-    Attack("head: CONNECT", (request("CONNECT", "server:80"), FIN), answered(404, "api.not_found")),
+    Attack(
+        "head: CONNECT",
+        (request("CONNECT", "server:80"), FIN),
+        answered(405, "api.method_not_allowed"),
+    ),
     Attack(
         "head: TRACE",
         (request("TRACE", "/health"), FIN),
-        answered(405, "actor.method_not_allowed"),
+        answered(405, "api.method_not_allowed"),
     ),
     Attack(
         "head: a method of its own",

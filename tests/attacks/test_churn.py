@@ -190,7 +190,7 @@ async def test_nothing_is_left_of_those_who_have_gone(ending: str) -> None:
     await churn(ending, 100, at_once=50)
 
 
-@pytest.mark.system
+@pytest.mark.campaign
 @pytest.mark.parametrize("ending", ENDINGS)
 async def test_nothing_is_left_of_ten_thousand(ending: str) -> None:
     await churn(ending, 10_000, at_once=MOST_AT_ONCE)

@@ -77,14 +77,9 @@ registry = trivet.Registry(Room)
 
 
 async def main(path: str, port: int) -> None:
-    storage = trivet.SqliteStorage(path)
-    await trivet.serve(registry, port=port, storage=storage, task_status=Announcement())
-
-
-class Announcement:
-    """Says on standard output that the server can be reached."""
-
-    def started(self, server: trivet.Server) -> None:
+    serving = partial(trivet.serve, registry, port=port, storage=trivet.SqliteStorage(path))
+    async with trio.open_nursery() as nursery:
+        server: trivet.Server = await nursery.start(serving)
         print(server.port, flush=True)
 
 

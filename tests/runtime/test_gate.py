@@ -37,7 +37,7 @@ class Gated:
     state: State
     mailbox: Mailbox
     holds_effects: bool
-    definition: Any = SimpleNamespace(options=Options())
+    definition: Any = attrs.Factory(lambda: SimpleNamespace(options=Options()))
     journal: Journal | None = None
     is_stored: bool = True
     actor_id: str = "1"

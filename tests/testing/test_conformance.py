@@ -167,7 +167,9 @@ class Small(MemoryStorage):
 
 
 class Failed(MemoryStorage):
-    failed = True
+    @property
+    def failed(self) -> bool:
+        return True
 
 
 @pytest.mark.parametrize(

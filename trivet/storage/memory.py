@@ -21,11 +21,15 @@ class MemoryStorage:
 
     durable = False
     immediate = True
-    failed = False
 
     def __init__(self) -> None:
         self._by_id: dict[str, ActorRecord] = {}
         self._by_key: dict[tuple[str, tuple[str, ...]], str] = {}
+
+    @property
+    def failed(self) -> bool:
+        """Whether it has failed for good, which memory does not."""
+        return False
 
     @asynccontextmanager
     async def open(self) -> AsyncGenerator[None]:

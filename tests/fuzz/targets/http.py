@@ -18,6 +18,7 @@ from trivet.protocol.handshake import parse_call_headers
 from trivet.server.answers import Answer, text_answer
 from trivet.server.head import Head
 from trivet.server.http import HttpConnection, ReadBody, Upgrade
+from trivet.server.peers import Proxies
 from trivet.server.stopping import Stopping
 
 LIMITS: Final = Limits(request_head=2000, request_headers=16)
@@ -67,7 +68,16 @@ def check(data: bytes) -> None:
 
 
 async def _serve(script: Script) -> Upgrade | None:
-    return await HttpConnection(script, "peer", LIMITS, Stopping()).serve(_respond)
+    http = HttpConnection(
+        script,
+        "127.0.0.1",
+        LIMITS,
+        Stopping(),
+        proxies=Proxies(["127.0.0.1"]),
+        max_params=LIMITS.params,
+        count=len,
+    )
+    return await http.serve(_respond)
 
 
 async def _respond(head: Head, read: ReadBody) -> Answer:

@@ -56,6 +56,7 @@ def of_about(version: int, schema: bytes) -> bytes:
 
 def of_actor(actor: bytes, address: bytes, name: bytes, key: bytes, created_at: float) -> bytes:
     """Cover who an actor is."""
+    created_at += 0.0  # SQLite stores a negative zero as zero
     start = _pack_actor(len(actor), len(name), len(key), created_at)
     return _digest(_actor, start + actor + name + key + address)
 
