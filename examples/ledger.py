@@ -28,9 +28,11 @@ class Ledger(trivet.Actor[Balances], name="ledger"):
         return Balances(100, 0)
 
     async def on_migrate(self, stored: Any, *, new: bool) -> Any:
-        if isinstance(stored, list):
-            return {"ann": stored[0], "bob": stored[1]}
-        return stored
+        match stored:
+            case [ann, bob]:
+                return {"ann": ann, "bob": bob}
+            case _:
+                return stored
 
     # end migrate
 
