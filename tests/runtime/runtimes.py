@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import attrs
+import trio
 
 from trivet.client.local import LocalTransport
 from trivet.declare.action import Action
@@ -87,6 +88,28 @@ async def opened(
     recorder.check()
     assert not runtime.directory.instances
     assert not runtime.directory.parked_links
+
+
+@asynccontextmanager
+async def killed(
+    *actors: AnyActor, storage: Storage, limits: Limits | None = None
+) -> AsyncGenerator[Runtime]:
+    """Run actors while the body runs, then drop them as a kill does: no hook, no save.
+
+    Of what still runs while their tasks are cancelled nothing reaches a store that knows it is
+    dead; tasks that wait for an answer belong into the runtime's nursery.
+    """
+    async with trio.open_nursery() as nursery:
+        runtime = Runtime(
+            Registry(*actors), nursery, storage, Recorder(), limits=limits or Limits()
+        )
+        runtime.client = Client(LocalTransport(runtime))
+        nursery.start_soon(runtime.deadlines.watch)
+        nursery.start_soon(runtime.between_turns.run)
+        try:
+            yield runtime
+        finally:
+            nursery.cancel_scope.cancel()
 
 
 def recorder_of(runtime: Runtime) -> Recorder:

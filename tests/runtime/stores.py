@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import attrs
 import trio
+import trio.testing
 
 from trivet.declare.options import Durability
 from trivet.ports import ActorRecord, Committed, Segment, StorageError, StorageFull
@@ -16,21 +17,30 @@ class Save:
 
     Attributes:
         segment: What it stores.
+        is_over: Whether the test has ended it, or a kill.
     """
 
     segment: Segment
     _store: HeldStorage
     _done: Committed
+    is_over: bool = False
 
     @property
     def data(self) -> bytes | None:
         return self.segment.state
 
     def succeed(self) -> None:
+        if not self._ends():
+            return
         MemoryStorage.commit(self._store, self.segment, self._done)
 
     def fail(self, error: StorageError | None = None) -> None:
-        self._done(error or StorageError("the disk says no"))
+        if self._ends():
+            self._done(error or StorageError("the disk says no"))
+
+    def _ends(self) -> bool:
+        was_over, self.is_over = self.is_over, True
+        return not was_over
 
 
 class HeldStorage(MemoryStorage):
@@ -42,6 +52,7 @@ class HeldStorage(MemoryStorage):
         full: Whether there is no room for any.
         broken: Whether finding and loading fails.
         records: Actors as they were created.
+        killed: Whether its process was killed: what it is told from then on is lost.
     """
 
     durable = True
@@ -54,9 +65,36 @@ class HeldStorage(MemoryStorage):
         self.full = False
         self.broken = False
         self.records: list[ActorRecord] = []
+        self.killed = False
+
+    @property
+    def pending(self) -> list[Save]:
+        """The saves that are on their way."""
+        return [save for save in self.saves if not save.is_over]
+
+    async def store(self) -> None:
+        """End the saves on their way, and those that they lead to."""
+        while self.pending:
+            for save in self.pending:
+                save.succeed()
+            await trio.testing.wait_all_tasks_blocked()
+
+    def after_kill(self) -> HeldStorage:
+        """What another process finds when this one was killed now."""
+        self.killed = True
+        for save in self.saves:
+            save.is_over = True
+        heir = HeldStorage()
+        heir.holding = False
+        heir._by_id, heir._by_key = dict(self._by_id), dict(self._by_key)
+        return heir
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         await trio.lowlevel.checkpoint()
+        if self.killed:
+            await trio.sleep_forever()
+        if self.full:
+            raise StorageFull("there is no room")
         self.records.append(record)
         await super().create(record, durability)
 
@@ -74,7 +112,7 @@ class HeldStorage(MemoryStorage):
             raise StorageError("the disk cannot be read")
 
     def commit(self, segment: Segment, done: Committed) -> None:
-        save = Save(segment, self, done)
+        save = Save(segment, self, done, is_over=self.killed)
         self.saves.append(save)
         if self.full:
             save.fail(StorageFull("there is no room"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import attrs
 
@@ -16,6 +16,18 @@ Durability = Literal["power", "process", "interval", "none"]
 
 KIBIBYTE = 1024
 MEBIBYTE = 1024 * KIBIBYTE
+LARGEST_STATE = 16 * MEBIBYTE
+
+
+def _check_durability(_: Any, attribute: Any, value: Durability | None) -> None:
+    if value is not None and value not in get_args(Durability):
+        levels = ", ".join(map(repr, get_args(Durability)))
+        raise ValueError(f"{attribute.name} is one of {levels}, not {value!r}")
+
+
+def _check_state_limit(_: Any, attribute: Any, value: object) -> None:
+    if isinstance(value, (int, float)) and value > LARGEST_STATE:
+        raise ValueError(f"{attribute.name} must be {LARGEST_STATE} bytes (16 MiB) at most")
 
 MAY_BE_ZERO = frozenset({"grace", "sleep_after"})
 
@@ -85,7 +97,7 @@ class Limits:
     ping_after: float = 20.0
     dead_after: float = 20.0
     grace: float = 15.0
-    state_limit: int = MEBIBYTE
+    state_limit: int = attrs.field(default=MEBIBYTE, validator=_check_state_limit)
     save_interval: float = 1.0
     connections_per_address: int = 256
     openings_per_address: int = 64
@@ -113,6 +125,7 @@ class Options:
 
     Attributes:
         name: The actor's name on the wire; never inherited, the class's own name by default.
+        durability: What an acknowledged change survives on a durable store, ``"power"`` by default.
         action_timeout: Seconds an asynchronous action may run.
         call_hooks: Whether stateless calls run the connection hooks.
         overflow: What to do with events when a client does not drain its outbox.
@@ -120,7 +133,7 @@ class Options:
     """
 
     name: str | None = None
-    durability: Durability | None = None
+    durability: Durability | None = attrs.field(default=None, validator=_check_durability)
     sleep_after: float | None = attrs.field(default=None, validator=_check_seconds)
     grace: float | None = attrs.field(default=None, validator=_check_seconds)
     action_timeout: float = attrs.field(default=60.0, validator=_check_seconds)

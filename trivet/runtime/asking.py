@@ -193,6 +193,7 @@ async def _preflight(conn: Connection, params: Any) -> None:
         scope.cancel()
         raise
     if failure:
+        await conn.instance.gate.stand_behind()
         raise failure[0]
     if conn.instance.stopping:
         raise InstanceMoved

@@ -6,7 +6,8 @@ Rules this file keeps:
 2. If it raises, or is cut, the states of the actor and of its connections are as they were before,
    and what it has said is taken back. Only then is its caller told.
 3. It cannot do what could not be taken back: after a change, calling out, saving and disconnecting
-   raise. Before a change they end a segment, and the turn begins anew behind it.
+   raise. Before a change they end a segment, and the turn begins anew behind it: also behind what
+   the ``on_disconnect`` has done that borrowed it meanwhile, which is bound by none of this.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ class AtomicTurn:
 
     Args:
         instance: Whose turn it is.
-        turn: The turn.
+        turn: The turn; hooks that borrow it are not meant.
 
     Raises:
         ValidationError: If the state does not fit its type.
@@ -38,7 +39,7 @@ class AtomicTurn:
 
     def __init__(self, instance: Instance, turn: Turn) -> None:
         self._instance = instance
-        self._turn = turn
+        self.turn = turn
         self._state: Any = None
         self._conn_states: dict[Connection, bytes | None] = {}
         self.begin_anew()
@@ -57,14 +58,14 @@ class AtomicTurn:
     def has_changed(self) -> bool:
         """Whether the turn has changed or said anything."""
         return (
-            self._instance.gate.has_said(self._turn)
+            self._instance.gate.has_said(self.turn)
             or self._instance.state.differs_from(self._state)
             or any(conn.encode_state() != kept for conn, kept in self._conn_states.items())
         )
 
     def roll_back(self) -> None:
         """Bring back what there was before."""
-        self._instance.gate.take_back(self._turn)
+        self._instance.gate.take_back(self.turn)
         self._instance.state.roll_back(self._state)
         for conn, kept in self._conn_states.items():
             conn.decode_state(kept)
@@ -79,11 +80,11 @@ def all_or_nothing(instance: Instance, turn: Turn) -> Generator[None]:
         turn: Its running turn.
     """
     gate = instance.gate
-    gate.atomic = AtomicTurn(instance, turn)
+    gate.atomic = atomic = AtomicTurn(instance, turn)
     try:
         yield
     except BaseException:
-        gate.atomic.roll_back()
+        atomic.roll_back()
         raise
     finally:
         gate.atomic_over()
@@ -96,5 +97,5 @@ def refuse_in_atomic_turn(instance: Instance) -> None:
         AtomicTurnError: In an atomic turn of the actor that has changed anything.
     """
     atomic = instance.gate.atomic
-    if atomic is not None and turn_of(instance) is not None and atomic.has_changed:
+    if atomic is not None and turn_of(instance) is atomic.turn and atomic.has_changed:
         raise AtomicTurnError

@@ -239,4 +239,5 @@ class Submission(Call):
         """Put the message back into the inbox."""
         conn = self.conn
         assert conn is not None
-        conn.give_back(self.message, self.size)
+        if conn.inbox is not None:
+            conn.inbox.give_back(self.message, self.size)

@@ -54,12 +54,14 @@ class Changes:
         instance = self._instance
         if not instance.is_stored:
             return None
-        state = instance.state.capture(goes_on=goes_on)
         connections: tuple[StoredConnection, ...] = ()
         ended: tuple[str, ...] = ()
-        if instance.journal is not None:
-            connections, ended = instance.journal.capture(
-                goes_on=goes_on, has_changes=state is not None
+        journal = instance.journal
+        states = {} if journal is None else journal.states()  # before anything counts as captured
+        state = instance.state.capture(goes_on=goes_on)
+        if journal is not None:
+            connections, ended = journal.capture(
+                states, goes_on=goes_on, has_changes=state is not None
             )
         if state is None and not connections and not ended:
             return None

@@ -56,7 +56,7 @@ class Connection(Conn[Any]):
         phase: Where it stands in its life.
         subscriptions: The names of the events it hears.
         queued: How many of its calls wait or run.
-        abandoned: Whether its instance stopped before it was open.
+        abandoned: Whether its instance stopped before its client was told that it is open.
         greeted: Whether Init has left: what it rests on is stored.
         opened: Set when its opening task is over.
         ended: Set when nothing of it is left.
@@ -160,7 +160,7 @@ class Connection(Conn[Any]):
         return None if shape is None else shape.encode(self._state)
 
     def decode_state(self, data: bytes | None) -> None:
-        """Take its state over from the stored form.
+        """Take its state over from the stored form, of a class that had none the default.
 
         Raises:
             ValidationError: If that does not fit the type.
@@ -168,6 +168,8 @@ class Connection(Conn[Any]):
         shape = self.instance.definition.conn_state
         if shape is not None and data is not None:
             self._state = shape.decode(data)
+        else:
+            self._state = self.instance.definition.default_conn_state()
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send an event to this client alone."""
@@ -197,7 +199,7 @@ class Connection(Conn[Any]):
         if gate.is_open:
             link.push(frame, event=event, overflow=overflow)
         else:
-            gate.emit(lambda: link.push(frame, event=event, overflow=overflow))
+            gate.emit(lambda: self.abandoned or link.push(frame, event=event, overflow=overflow))
 
     def reply(self, call_id: int, method: Method, value: Any) -> None:
         """Send an action's result, or drop it if the connection is gone."""
@@ -237,7 +239,7 @@ class Connection(Conn[Any]):
             link.push(frame)
         else:
             gate.emit(
-                lambda: link.push(frame),
+                lambda: self.abandoned or link.push(frame),
                 lambda error: link.push(
                     encoder.failure(call_id, fault_of(error, where=self.label))
                 ),
@@ -256,6 +258,8 @@ class Connection(Conn[Any]):
 
     def _greet(self, frame: Frame) -> None:
         assert self.inbox is not None
+        if self.abandoned:
+            return
         self.greeted = True
         self.inbox.decided()
         self.inbox.link.push(frame)
@@ -286,13 +290,14 @@ class Connection(Conn[Any]):
         """Tell the client why it may not connect, and close."""
         assert self.inbox is not None
         fault = fault_of(error, where=f"{self.label} {where}")
-        link = self.inbox.link
-        link.push(link.encoder.failure(None, fault))
+        gate, link = self.instance.gate, self.inbox.link
+        frame = link.encoder.failure(None, fault)
+        gate.emit(lambda: link.push(frame))
         if self.phase is ConnectionState.CONNECTING:
             self.close("hook", REFUSED, fault.reason)
         else:
             self.step(ConnectionEvent.REFUSE)
-            link.close(REFUSED, fault.reason)
+            gate.emit(lambda: link.close(REFUSED, fault.reason), lambda _: link.close(REFUSED, ""))
 
     def lost(self, cause: CloseCause) -> None:
         """Take note that the link is closed and none of its tasks is left.
@@ -327,8 +332,9 @@ class Connection(Conn[Any]):
         """
         assert self.inbox is not None
         # What the store has of its state counts, if it has anything; a failed save is not in there.
-        journaled = self.instance.journal is not None and self.instance.gate.has_failed
-        state = None if journaled else self.encode_state()
+        journal, gate = self.instance.journal, self.instance.gate
+        is_in_store = journal is not None and journal.knows(self) and gate.has_failed
+        state = None if is_in_store else self.encode_state()
         self.step(ConnectionEvent.PARK)
         self.instance.conns.remove(self)
         self.inbox.park(
@@ -375,25 +381,12 @@ class Connection(Conn[Any]):
         """End a connection whose client was never told that it is open, and open it anew."""
         inbox = self.inbox
         assert inbox is not None
+        self.abandoned = True  # what it has in the gate still must not reach its client any more
         self._leave_link("crash")
-        inbox.connection = None
-        inbox.start()
+        inbox.start_again()
 
     def _leave_link(self, cause: CloseCause) -> None:
         self.close_cause = cause
         self.step(ConnectionEvent.CLOSE)
         self.instance.conns.remove(self)
         self.instance.reception.begin_leaving(self)
-
-    def give_back(self, message: Any, size: int) -> None:
-        """Return a message whose call has not begun, for the next instance."""
-        if self.inbox is not None:
-            self.inbox.give_back(message, size)
-
-    def lender(self) -> Turn | None:
-        """Return the running turn that waits for this connection's end: of several the innermost.
-
-        Those further out lend to it, and wait for it anyway.
-        """
-        waiting = [turn for turn in self.lenders if turn.active]
-        return max(waiting, key=lambda turn: len(turn.chain()), default=None)

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.inbox import Inbox
 
-__all__ = ["disconnect"]
+__all__ = ["disconnect", "lender_of"]
 
 KICKED = 1000
 STAY_AWAY = 4001
@@ -71,6 +71,15 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
         await _wait_ended(conn)
     else:
         await _lend(turn, conn)
+
+
+def lender_of(conn: Connection) -> Turn | None:
+    """Return the running turn that waits for a connection's end: of several the innermost.
+
+    Those further out lend to it, and wait for it anyway.
+    """
+    waiting = [turn for turn in conn.lenders if turn.active]
+    return max(waiting, key=lambda turn: len(turn.chain()), default=None)
 
 
 def _code(reconnect: bool) -> int:

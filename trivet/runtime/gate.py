@@ -14,6 +14,8 @@ Rules this file keeps:
 4. At most one save of an actor is in flight; the next takes everything that is sealed by then.
 5. A failed save drops everything in the gate; those who wait are told, the instance is rebuilt.
    Until it is gone nothing of it leaves or is stored any more: all that rests on what was lost.
+6. An effect that is let out may lead to others at once, of the same actor too: they stand behind
+   those that leave with it.
 """
 
 from __future__ import annotations
@@ -59,7 +61,10 @@ class Gate:
         "_in_flight",
         "_instance",
         "_is_releasing",
+        "_landing",
+        "_lost",
         "_mailbox",
+        "_outsiders",
         "_saving",
         "_sealed",
         "_spoken",
@@ -81,6 +86,11 @@ class Gate:
         self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
         self._saving: int | None = None  # so many stand behind the save in flight
         self._in_flight: Segment | None = None
+        self._lost: Segment | None = (
+            None  # what a failed save had, where the next one takes it along
+        )
+        self._landing: Passage | None = None
+        self._outsiders: list[Passage] = []  # who wait for a save behind an atomic turn
         self._spoken = False  # whether the running turn has said anything since its last segment
         self._is_releasing = False
         self._failure: Fault | None = None
@@ -90,12 +100,12 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether an effect made now leaves at once."""
-        if self.atomic is not None:
+        if self.atomic is not None or self._failure is not None:
             return False
         return not self.holds or not (
             self._waiting
+            or self._is_releasing
             or self._saving is not None
-            or self._failure
             or self._mailbox.holder
             or self._changes.are_possible
         )
@@ -135,14 +145,20 @@ class Gate:
         return any(effect[2] is turn for effect in self._waiting)
 
     def take_back(self, turn: Turn) -> None:
-        """Drop what a turn has said and nobody has heard."""
-        self._waiting = deque(effect for effect in self._waiting if effect[2] is not turn)
+        """Drop what a turn has said and nobody has heard; the places in the gate stay."""
+        self._waiting = deque(
+            (_nothing, None, None) if effect[2] is turn else effect for effect in self._waiting
+        )
 
     # Where segments end
 
     def begin_turn(self, turn: Turn) -> None:
         """End the segments before a turn that takes the actor now."""
-        if self.holds and turn.may_suspend and self._failure is None and self._is_behind:
+        if not turn.may_suspend:
+            return
+        if not self.holds:
+            self._instance.autosave()  # it may take long, and must not keep its changes for so long
+        elif self._failure is None and self._is_behind:
             self._seal(goes_on=False)
             self._advance()
 
@@ -157,9 +173,13 @@ class Gate:
 
     def end_segment(self) -> None:
         """End the segment of the running turn here; outside of it there is none to end."""
-        if self.holds and self._failure is None and turn_of(self._instance) is not None:
+        if self._failure is not None or turn_of(self._instance) is None:
+            return
+        if self.holds:
             self._seal(goes_on=True)
-            self._advance()
+        else:
+            self._covered = len(self._waiting)  # an atomic turn has kept it back
+        self._advance()
 
     def atomic_over(self) -> None:
         """Let out what an atomic turn has said, as far as it waits for nothing else."""
@@ -167,6 +187,9 @@ class Gate:
         if not self.holds:
             self._covered = len(self._waiting)
             self._advance()
+            outsiders, self._outsiders = self._outsiders, []
+            for passage in outsiders:
+                self._enter(passage, must_end=True)
 
     async def leave(self) -> None:
         """Let a call to another actor leave: the segment of the turn that makes it ends here.
@@ -176,20 +199,31 @@ class Gate:
             ActionError: If what it rests on could not be stored.
         """
         refuse_in_atomic_turn(self._instance)
+        await self.stand_behind()
+
+    async def stand_behind(self) -> None:
+        """Wait for everything that an effect made here would wait for.
+
+        Raises:
+            ActionError: If it could not be stored.
+        """
         if self.holds:
             await self.settle()
 
     def look(self) -> None:
-        """See whether the segment of a suspended turn can end; only between turns."""
+        """See whether the segment of a suspended turn can end; only between its steps."""
         self._advance()
 
     def autosave(self) -> None:
         """Store what there is, for an actor whose effects do not wait; only between turns."""
-        if self._is_indivisible:
-            self._instance.autosave()
-        else:
+        if self._failure is not None:
+            return
+        if not self._is_indivisible:
             self._seal(goes_on=self._mailbox.holder is not None)
             self._advance()
+        holder = self._mailbox.holder
+        if holder is not None and holder.may_suspend:
+            self._instance.autosave()  # what the turn changes from here on
 
     async def save(self) -> None:
         """End the segment of the turn that asks for it, and return when it is stored.
@@ -212,26 +246,41 @@ class Gate:
 
     async def save_last(self) -> None:
         """Store what an ending instance leaves; if that fails, the old state stays."""
-        if self._failure is None:
-            try:
+        if self.atomic is not None:
+            self.atomic.roll_back()  # it has resisted when it was cut
+            self.atomic_over()
+        try:
+            if self._failure is None:
                 await self._passage(must_end=True).wait()
-            except ActionError as error:
-                logger.error("%s: the last save failed: %s", self._instance.label, error)
+            await self.landed()
+        except ActionError as error:
+            logger.error("%s: the last save failed: %s", self._instance.label, error)
+
+    async def landed(self) -> None:
+        """Wait for the save in flight, if there is one: the next instance starts behind it."""
+        if self._saving is not None:
+            self._landing = Passage()
+            await self._landing.wait()
 
     def _passage(self, *, must_end: bool) -> Passage:
         passage = Passage()
         if self._failure is not None:
             passage.drop(error_of(self._failure))
-            return passage
+        elif must_end and self.atomic is not None and turn_of(self._instance) is None:
+            self._outsiders.append(passage)
+        else:
+            self._enter(passage, must_end=must_end)
+        return passage
+
+    def _enter(self, passage: Passage, *, must_end: bool) -> None:
         self._waiting.append((passage.release, passage.drop, None))
         holder = self._mailbox.holder
         if must_end or holder is None or turn_of(self._instance) is not None:
             self._seal(goes_on=holder is not None)
         elif self._saving is None:
             self._instance.runtime.between_turns.look_at(self)
-            return passage
+            return
         self._advance()
-        return passage
 
     @property
     def _is_behind(self) -> bool:
@@ -275,7 +324,8 @@ class Gate:
         except Error as error:
             self._fail(fault_of(error, where=f"saving {self._instance.label}"))
         else:
-            self._sealed = merged(self._sealed, segment)
+            self._sealed = merged(merged(self._lost, self._sealed), segment)
+            self._lost = None
             self._covered = len(self._waiting)
             self._spoken = False
 
@@ -293,31 +343,36 @@ class Gate:
                 self._saving = self._covered
                 self._storage.commit(self._in_flight, self._saved)
             elif self._covered:
-                count, self._covered = self._covered, 0
-                self._release(count)
+                self._release(self._covered)
             else:
                 return
 
     def _saved(self, error: StorageError | None) -> None:
         count, self._saving = self._saving or 0, None
+        landing, self._landing = self._landing, None
+        if landing is not None:
+            landing.release()
         if self._failure is not None:
             return
         if error is None:
-            self._covered -= count
             self._release(count)
             self._advance()
             return
-        logger.error("%s: saving failed: %s", self._instance.label, error)
-        self._sealed = merged(self._in_flight, self._sealed)
+        logger.error("%s: the store refused its segment: %s", self._instance.label, error)
+        self._lost, self._sealed = merged(self._in_flight, self._sealed), None
         self._fail(save_fault(error))
 
     def _release(self, count: int) -> None:
+        effects = [self._waiting.popleft() for _ in range(count)]
+        self._covered -= count
         self._is_releasing = True
-        for _ in range(count):
-            self._waiting.popleft()[0]()
+        for release, _, _ in effects:
+            release()
         self._is_releasing = False
 
     def _fail(self, fault: Fault) -> None:
+        what = fault.metadata or fault.code
+        logger.error("%s: %s: %s", self._instance.label, fault.message, what)
         if not self.holds:  # nobody was told anything that is lost: the next save takes it all
             self._drop(fault)
             self._instance.autosave()
@@ -328,7 +383,7 @@ class Gate:
     def close(self, fault: Fault) -> None:
         """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
-        self._sealed = None
+        self._sealed = self._lost = None
         self._drop(fault)
 
     def _drop(self, fault: Fault) -> None:
@@ -336,3 +391,7 @@ class Gate:
         for _, drop, _ in waiting:
             if drop is not None:
                 drop(error_of(fault))
+
+
+def _nothing() -> None:
+    """Stand where something was taken back."""

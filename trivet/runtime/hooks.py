@@ -132,6 +132,7 @@ async def _on_disconnect(conn: Connection) -> None:
     conn.step(ConnectionEvent.LEAVE)
     conn.cut_at = trio.current_time() + conn.instance.limits.hook_time
     if journal is not None:
+        conn.instance.gate.end_segment()  # what its lender, or the hook before it, has done is theirs
         journal.begin_leaving(conn)
     try:
         await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))

@@ -79,6 +79,7 @@ class Inbox:
         self._flooded = False
         self._kicked = False
         self._waking = False
+        self._started_again = False
         self._cause: CloseCause | None = None
 
     # The link's side
@@ -93,6 +94,19 @@ class Inbox:
             self.connection = instance.reception.open_now(self)
         else:
             self._runtime.nursery.start_soon(self._open)
+
+    def start_again(self) -> None:
+        """Open the connection anew, for its client was never told that it is open.
+
+        Only once: if opening it makes the actor fail, everybody else must not suffer for long.
+        """
+        self.connection = None
+        if self._started_again:
+            self.decided()
+            self.link.close(REFUSED, "actor.starting")
+        else:
+            self._started_again = True
+            self.start()
 
     def receive(self, message: Any, size: int) -> None:
         """Handle a message now, or keep it."""
@@ -132,6 +146,7 @@ class Inbox:
     def decided(self) -> None:
         """Take note that the client has been let in, or refused: tokens do not linger."""
         self.params, self.request = None, NO_REQUEST
+        self._started_again = False
         if self.when_decided is not None:
             when_decided, self.when_decided = self.when_decided, None
             when_decided()

@@ -314,9 +314,7 @@ class Instance:
         if self._client is None:
             gated = self.holds_effects or self.definition.has_atomic_actions
             client = self.runtime.client
-            self._client = (
-                Client(OutgoingTransport(client.transport, self.gate)) if gated else client
-            )
+            self._client = Client(OutgoingTransport(client.transport, self)) if gated else client
         return self._client
 
     @property

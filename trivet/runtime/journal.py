@@ -66,7 +66,8 @@ class Journal:
     def begin_leaving(self, conn: Connection) -> None:
         """Take note that the ``on_disconnect`` of a connection begins."""
         self._changed.pop(conn.id, None)
-        self._leaving.add(conn.id)
+        if conn.kind != "call":
+            self._leaving.add(conn.id)
 
     def strike_out(self, conn: Connection) -> None:
         """Take note that a connection owes nothing more."""
@@ -76,30 +77,40 @@ class Journal:
             self._ended[conn.id] = None
 
     def has_new_states(self) -> bool:
-        """Whether the state of a connection that is stored differs from what is."""
+        """Whether the state of a connection that is stored differs from what is.
+
+        Raises:
+            ValidationError: If one does not fit its type.
+        """
         return any(
-            conn_id in self._stored and self._stored[conn_id] != conn.encode_state()
-            for conn_id, conn in self._changed.items()
+            conn_id in self._stored and self._stored[conn_id] != state
+            for conn_id, state in self.states().items()
         )
 
+    def states(self) -> dict[str, bytes | None]:
+        """Return the states of all connections that may have changed.
+
+        Raises:
+            ValidationError: If one does not fit its type.
+        """
+        return {conn_id: conn.encode_state() for conn_id, conn in self._changed.items()}
+
     def capture(
-        self, *, goes_on: bool, has_changes: bool
+        self, states: dict[str, bytes | None], *, goes_on: bool, has_changes: bool
     ) -> tuple[tuple[StoredConnection, ...], tuple[str, ...]]:
         """Return the connections to store, and the ids of those to remove.
 
         Args:
+            states: What ``states`` has returned.
             goes_on: Whether the turn that may have read their states is not over.
             has_changes: Whether their segment stores anything else.
-
-        Raises:
-            ValidationError: If a state does not fit its type.
         """
-        changed: list[StoredConnection] = []
-        for conn_id, conn in self._changed.items():
-            state = conn.encode_state()
-            if conn_id not in self._stored or self._stored[conn_id] != state:
-                self._stored[conn_id] = state
-                changed.append(StoredConnection(id=conn_id, state=state))
+        changed = tuple(
+            StoredConnection(id=conn_id, state=state)
+            for conn_id, state in states.items()
+            if conn_id not in self._stored or self._stored[conn_id] != state
+        )
+        self._stored |= {stored.id: stored.state for stored in changed}
         if not goes_on:
             self._changed.clear()
         if self._leaving and (has_changes or changed):
@@ -108,4 +119,4 @@ class Journal:
         self._ended.clear()
         for conn_id in ended:
             del self._stored[conn_id]
-        return tuple(changed), ended
+        return changed, ended

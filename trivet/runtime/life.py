@@ -7,7 +7,7 @@ Rules this file keeps:
    tasks are cancelled, the parked connections are parked again.
 2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
    running turn, leaving connections and the last save share one grace; then the rest is cut, but
-   each of them has at least its own deadline.
+   each of them has at least its own deadline. After the last save nothing of it is stored or said.
 3. Put away, an instance parks its open connections and their links stay. At the end of the
    runtime it closes them, and each ``on_disconnect`` runs.
 """
@@ -24,7 +24,7 @@ from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
 from trivet.protocol.faults import fault_of
-from trivet.runtime.call import Call
+from trivet.runtime.call import Call, restarting
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.turn import Turn, running_turn
@@ -55,7 +55,7 @@ async def start(instance: Instance, address: Address) -> None:
         await run_start_hooks(instance, address)
     except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(error, where=f"the start of {instance.label}")
-        _give_up(instance)
+        await _give_up(instance)
     else:
         instance.step(ActorEvent.READY)
     running_turn.reset(token)
@@ -73,10 +73,12 @@ class StartTurn(Turn):
     is_indivisible = True
 
 
-def _give_up(instance: Instance) -> None:
+async def _give_up(instance: Instance) -> None:
     assert instance.failure is not None
-    instance.step(ActorEvent.START_FAILED)
     instance.gate.close(instance.failure)
+    with bounded_cleanup(instance.limits.hook_time):
+        await instance.gate.landed()
+    instance.step(ActorEvent.START_FAILED)
     for conn in instance.reception.connections:
         if conn.phase is ConnectionState.OPEN:
             instance.reception.park(conn)
@@ -129,6 +131,7 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
         await instance.gate.save_last()
     if scope.cancelled_caught:
         logger.error("%s: the store did not take its last save in time", instance.label)
+    instance.gate.close(fault_of(restarting(), where=instance.label))
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)

@@ -86,6 +86,8 @@ class Mailbox:
         """End a turn and hand the actor on."""
         turn.active = False
         if turn.borrower is not None:
+            if self.gate is not None:
+                self.gate.look()  # what it has said need not wait for the hook
             return
         lender = turn.lender
         if lender is None:

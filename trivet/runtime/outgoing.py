@@ -22,7 +22,7 @@ from trivet.declare.handle import (
 )
 
 if TYPE_CHECKING:
-    from trivet.runtime.gate import Gate
+    from trivet.runtime.instance import Instance
 
 __all__ = ["OutgoingTransport"]
 
@@ -32,31 +32,31 @@ class OutgoingTransport:
 
     Args:
         transport: How they are reached.
-        gate: The gate of the actor that calls.
+        instance: The actor that calls.
     """
 
-    def __init__(self, transport: Transport, gate: Gate) -> None:
+    def __init__(self, transport: Transport, instance: Instance) -> None:
         self._transport = transport
-        self._gate = gate
+        self._instance = instance
 
     def target(self, actor: type[Any], address: Address, /) -> OutgoingTarget:
         """Address an actor."""
-        return OutgoingTarget(self._transport.target(actor, address), self._gate)
+        return OutgoingTarget(self._transport.target(actor, address), self._instance)
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
-        await self._gate.leave()
+        await self._instance.gate.leave()
         return await self._transport.create(actor, key, input)
 
 
 class OutgoingTarget:
     """One addressed actor, for another."""
 
-    __slots__ = ("_gate", "_target")
+    __slots__ = ("_instance", "_target")
 
-    def __init__(self, target: Target, gate: Gate) -> None:
+    def __init__(self, target: Target, instance: Instance) -> None:
         self._target = target
-        self._gate = gate
+        self._instance = instance
 
     async def call(
         self,
@@ -67,17 +67,17 @@ class OutgoingTarget:
         /,
     ) -> Any:
         """Call an action."""
-        await self._gate.leave()
+        await self._instance.gate.leave()
         return await self._target.call(action, args, kwargs, params)
 
     async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
         """Call an action by its name on the wire."""
-        await self._gate.leave()
+        await self._instance.gate.leave()
         return await self._target.call_by_name(name, args, params)
 
     async def resolve(self) -> str:
         """Return the actor's id."""
-        await self._gate.leave()
+        await self._instance.gate.leave()
         return await self._target.resolve()
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
@@ -86,9 +86,9 @@ class OutgoingTarget:
 
     @asynccontextmanager
     async def _connect(self, params: object) -> AsyncGenerator[LiveTarget]:
-        await self._gate.leave()
+        await self._instance.gate.leave()
         async with self._target.connect(params) as live:
-            yield OutgoingConnection(live, self._gate)
+            yield OutgoingConnection(live, self._instance)
 
 
 class OutgoingConnection(OutgoingTarget):
@@ -96,8 +96,8 @@ class OutgoingConnection(OutgoingTarget):
 
     __slots__ = ("_live",)
 
-    def __init__(self, live: LiveTarget, gate: Gate) -> None:
-        super().__init__(live, gate)
+    def __init__(self, live: LiveTarget, instance: Instance) -> None:
+        super().__init__(live, instance)
         self._live = live
 
     @property

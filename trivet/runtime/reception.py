@@ -21,6 +21,7 @@ from trivet.protocol.messages import ActionRequest, SubscriptionRequest
 from trivet.runtime.asking import run_inline
 from trivet.runtime.call import Submission
 from trivet.runtime.connection import REFUSED, Connection
+from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.turn import Turn, running_turn
 
@@ -289,7 +290,7 @@ class Reception:
             self.has_left(conn)
             return
         turn = conn.leaving = Turn(instance, "on_disconnect", hook_of=conn)
-        lender = conn.lender()
+        lender = lender_of(conn)
         if lender is None:
             instance.mailbox.put(turn)
         else:

@@ -139,11 +139,14 @@ async def _load(instance: Instance, record: ActorRecord) -> None:
             plain = None if stored is None else plain_of(stored)
             migrating = instance.actor.on_migrate(plain, new=False)
             answer = await _within(instance.limits.wake_time, "on_migrate", migrating)
-            state.migrate(plain if answer is None else answer)
-        elif stored is not None:
+            plain = plain if answer is None else answer
+            if plain is not None:
+                state.migrate(plain, stored)
+                return
+        if stored is not None:
             state.restore(stored)
-        elif isinstance(state, State):
-            state.value = instance.definition.default_state()  # it had none in older days
+        else:
+            state.make(instance.definition.default_state())  # it had none in older days
         return
     except ValidationError as error:
         fault = unreadable_state(error)
@@ -171,11 +174,13 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         logger.error(
             "%s: what on_disconnect changed is lost, it will run again: %s", instance.label, error
         )
+        again = await instance.runtime.records.load(record.id)  # a hook may have saved what it did
+        assert again is not None
         instance.start_over()
         instance.actor.__init__()
-        await _load(instance, record)
+        await _load(instance, again)
         assert instance.journal is not None
-        instance.journal.load(record.connections)
+        instance.journal.load(again.connections)
 
 
 async def _leave(instance: Instance, stored: StoredConnection) -> None:
@@ -183,9 +188,8 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
     try:
         conn.resume_leaving(stored.state)
     except ValidationError as error:
-        logger.error("%s: its stored state does not fit: %s", conn.label, error)
-        assert instance.journal is not None
-        instance.journal.strike_out(conn)
+        # It stays in the store, as such a state of the actor would: a better class may understand it.
+        logger.error("%s: its stored state does not fit: %s", conn.label, error.metadata)
     else:
         await leave_at_start(conn)
 

@@ -9,8 +9,6 @@ captured: the turn may still hold the object, and change it without reading ``se
 
 from __future__ import annotations
 
-from collections.abc import Generator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
@@ -22,6 +20,8 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = ["NO_STATE", "NoState", "State"]
+
+NOTHING = object()
 
 
 class State:
@@ -39,7 +39,7 @@ class State:
         self._mailbox = instance.mailbox
         self._shape = shape
         self._stored: bytes | None = None
-        self._captured: Any = None
+        self._captured: Any = NOTHING
         self.touched = True
         self.value: Any = None
 
@@ -53,13 +53,26 @@ class State:
         self._stored = data
         self.touched = False
 
-    def migrate(self, plain: object) -> None:
+    def migrate(self, plain: object, data: bytes | None) -> None:
         """Take the state over from plain data that its class has brought into shape.
+
+        Args:
+            plain: The data.
+            data: What the store has, to be replaced if that is another state.
 
         Raises:
             ValidationError: If that does not fit the type.
         """
-        self.value = self._shape.from_plain(plain)
+        self.make(self._shape.from_plain(plain))
+        self._stored = data
+
+    def make(self, value: Any) -> None:
+        """Take a value that the store does not have.
+
+        Raises:
+            ValidationError: If that does not fit the type.
+        """
+        self.value = self._shape.copy(value)
 
     def assign(self, value: Any) -> None:
         """Replace the state.
@@ -104,15 +117,6 @@ class State:
             ActionError: ``actor.state_too_large``.
         """
         return not self.touched or self._is_the_same() or self._encode() == self._stored
-
-    @contextmanager
-    def only_read(self) -> Generator[None]:
-        """Trust the body not to change anything."""
-        touched = self.touched
-        try:
-            yield
-        finally:
-            self.touched = touched
 
     def snapshot(self) -> Any:
         """Return what ``roll_back`` needs to bring the state back as it is now.
@@ -160,8 +164,11 @@ class NoState:
     def restore(self, data: bytes) -> None:
         """Ignore what an older class stored."""
 
-    def migrate(self, plain: object) -> None:
+    def migrate(self, plain: object, data: bytes | None) -> None:
         """Ignore what an older class stored."""
+
+    def make(self, value: Any) -> None:
+        """Have nothing to make."""
 
     def assign(self, value: Any) -> None:
         """Refuse.
@@ -177,10 +184,6 @@ class NoState:
     def is_unchanged(self) -> bool:
         """Never change."""
         return True
-
-    def only_read(self) -> AbstractContextManager[None]:
-        """Trust whoever has nothing to change."""
-        return nullcontext()
 
     def snapshot(self) -> None:
         """Have nothing to bring back."""

@@ -54,6 +54,7 @@ class Turn:
         conn: The connection whose call it is, if any.
         hook_of: The connection whose hook it runs, if any.
         active: Whether it holds the actor now.
+        has_lent: Whether a hook has ever run inside it.
         waits_for: What tasks of this turn wait for.
         lender: The turn it borrows from, if any.
     """
@@ -74,6 +75,7 @@ class Turn:
     conn: Connection | None = None
     hook_of: Connection | None = None
     active = False
+    has_lent = False
     waits_for: list[Wait] | None = None
     lender: Turn | None = None
     borrower: Turn | None = None
@@ -118,6 +120,7 @@ class Turn:
     def lend(self, turn: Turn) -> None:
         """Let a hook run inside this turn: at once, or after the hooks that asked before."""
         turn.lender = self
+        self.has_lent = True
         if self.borrower is None:
             self.borrower = turn
             turn.grant()

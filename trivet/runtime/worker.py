@@ -129,10 +129,12 @@ class Worker:
         if call.method.atomic:
             with all_or_nothing(self._instance, call):
                 return copied(call.method.copy_result, await self._run_method(call), call.where)
-        if call.method.readonly:
-            with self._instance.state.only_read():
-                return await self._run_method(call)
-        return await self._run_method(call)
+        touched = self._instance.state.touched
+        try:
+            return await self._run_method(call)
+        finally:
+            if call.method.readonly and not call.has_lent:  # hooks that borrow it are not trusted
+                self._instance.state.touched = touched
 
     async def _run_method(self, call: Call) -> Any:
         instance, method = self._instance, call.method
