@@ -132,7 +132,7 @@ async def connected(runtime: Runtime, actor: type[Scribe], key: str = "a") -> Pl
 
 
 def words(link: PlayedLink) -> list[object]:
-    """What a client has heard, each frame by its most telling part."""
+    """What a client has heard: the words of events, the kinds of all other frames."""
     return [frame[-1] if frame[0] == "event" else frame[0] for frame in link.frames[1:]]
 
 
