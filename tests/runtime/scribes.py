@@ -22,7 +22,7 @@ NUMBERS = shape_of(list[int], place=Place.STATE, where="Scribe: state")
 
 PAUSES: dict[str, trio.Event] = {}
 LEAVING: list[str] = []
-"""The script that ``on_disconnect`` plays, if the test has put one here."""
+"""The scripts that the next ``on_disconnect`` hooks play, if the test has put any here."""
 
 
 def go_on(name: str) -> None:
@@ -119,7 +119,7 @@ class Host(Scribe, call_hooks=False):
     """Stores its connections, for it has a hook that each of them is owed."""
 
     async def on_disconnect(self, conn: Conn[list[int]]) -> None:
-        await self.play(LEAVING[0] if LEAVING else f"add {-sum(conn.state) - 1}")
+        await self.play(LEAVING.pop(0) if LEAVING else f"add {-sum(conn.state) - 1}")
 
 
 async def connected(runtime: Runtime, actor: type[Scribe], key: str = "a") -> PlayedLink:

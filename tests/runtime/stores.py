@@ -7,7 +7,14 @@ import trio
 import trio.testing
 
 from trivet.declare.options import Durability
-from trivet.ports import ActorRecord, Committed, Segment, StorageError, StorageFull
+from trivet.ports import (
+    ActorRecord,
+    Committed,
+    Segment,
+    StorageError,
+    StorageFull,
+    StoredConnection,
+)
 from trivet.storage.memory import MemoryStorage
 
 
@@ -78,6 +85,15 @@ class HeldStorage(MemoryStorage):
             for save in self.pending:
                 save.succeed()
             await trio.testing.wait_all_tasks_blocked()
+
+    def damage(self, name: str, *connections: StoredConnection, state: bytes | None = None) -> None:
+        """Change what is stored of the actor of a name behind the back of everybody."""
+        record = next(record for record in self._by_id.values() if record.name == name)
+        self._by_id[record.id] = attrs.evolve(
+            record,
+            state=record.state if state is None else state,
+            connections=connections or record.connections,
+        )
 
     def after_kill(self) -> HeldStorage:
         """What another process finds when this one was killed now."""

@@ -249,6 +249,8 @@ class Connection(Conn[Any]):
         """Say Init, then what was sent before it."""
         assert self.inbox is not None
         self.step(ConnectionEvent.OPEN)
+        if self.instance.journal is not None:
+            self.instance.journal.enter(self)
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         with self.inbox.held():  # a client in this process may call as soon as it hears Init
             self.instance.gate.emit(lambda: self._greet(frame))

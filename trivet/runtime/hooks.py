@@ -85,6 +85,8 @@ async def _connect(conn: Connection) -> None:
         await conn.instance.mailbox.take(turn)
         try:
             running_turn.set(turn)
+            if conn.instance.journal is not None:
+                conn.instance.journal.enter(conn)
             await _on_connect(conn)
             _open(conn)  # still inside the turn: Init rests on its changes and on nothing else
         finally:

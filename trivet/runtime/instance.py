@@ -241,7 +241,7 @@ class Instance:
     def watch(self, conn: Connection) -> None:
         """Take note that the state of a connection is being read: it may change now."""
         if self.journal is not None:
-            self.journal.enter(conn)
+            self.journal.look_at(conn)
         if self._gate is not None and self._gate.atomic is not None:
             self._gate.atomic.keep(conn)
 

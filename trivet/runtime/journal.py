@@ -5,8 +5,8 @@ hook is owed, and what is left when a process was killed gets it at the actor's 
 
 Rules this file keeps:
 
-1. A connection is entered when it becomes visible, so it is stored with whatever its ``on_connect``
-   changes, and before its client hears Init.
+1. A connection is entered when the turn of its ``on_connect`` begins, or as it opens without one:
+   it is stored with whatever that hook changes, never earlier, and before its client hears Init.
 2. It is struck out with the first segment that stores a change of its ``on_disconnect``, at the
    latest with the end of the hook: a hook that is cut by a kill runs again, and what was stored of
    it is stored once. While such a hook runs no segment ends by itself.
@@ -59,8 +59,13 @@ class Journal:
         return conn.id in self._stored
 
     def enter(self, conn: Connection) -> None:
-        """Have a connection stored: it is visible now, or its state may have changed."""
-        if conn.is_standing and conn.kind != "call":
+        """Have a connection stored that opens."""
+        if conn.is_standing:
+            self._changed[conn.id] = conn
+
+    def look_at(self, conn: Connection) -> None:
+        """Take note that the state of a connection may change now."""
+        if conn.is_standing and conn.id in self._stored:
             self._changed[conn.id] = conn
 
     def begin_leaving(self, conn: Connection) -> None:

@@ -83,11 +83,8 @@ class Reception:
 
     def show(self, conn: Connection) -> None:
         """Let the actor see a connection; from now on its end is never forgotten."""
-        instance = self._instance
         conn.step(ConnectionEvent.ADMIT)
-        instance.conns.add(conn)
-        if instance.journal is not None:
-            instance.journal.enter(conn)
+        self._instance.conns.add(conn)
 
     def admit(self, inbox: Inbox) -> Connection:
         """Begin to open a connection."""
