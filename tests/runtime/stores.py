@@ -10,6 +10,7 @@ from trivet.declare.options import Durability
 from trivet.ports import (
     ActorRecord,
     Committed,
+    RecordDamaged,
     Segment,
     StorageError,
     StorageFull,
@@ -58,6 +59,7 @@ class HeldStorage(MemoryStorage):
         holding: Whether saves wait for the test; else they succeed.
         full: Whether there is no room for any.
         broken: Whether finding and loading fails.
+        damaged: The first key parts of actors whose records are damaged.
         records: Actors as they were created.
         killed: Whether its process was killed: what it is told from then on is lost.
     """
@@ -71,6 +73,7 @@ class HeldStorage(MemoryStorage):
         self.holding = True
         self.full = False
         self.broken = False
+        self.damaged: set[str] = set()
         self.records: list[ActorRecord] = []
         self.killed = False
 
@@ -116,6 +119,8 @@ class HeldStorage(MemoryStorage):
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         await self._look()
+        if key[0] in self.damaged:
+            raise RecordDamaged(f"the record of {name}/{key[0]} does not match its checksum")
         return await super().find(name, key)
 
     async def load(self, actor_id: str) -> ActorRecord | None:

@@ -251,6 +251,7 @@ class Connection(Conn[Any]):
         self.step(ConnectionEvent.OPEN)
         if self.instance.journal is not None:
             self.instance.journal.enter(self)
+            self.instance.autosave()
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         with self.inbox.held():  # a client in this process may call as soon as it hears Init
             self.instance.gate.emit(lambda: self._greet(frame))

@@ -242,6 +242,7 @@ class Instance:
         """Take note that the state of a connection is being read: it may change now."""
         if self.journal is not None:
             self.journal.look_at(conn)
+            self.autosave()
         if self._gate is not None and self._gate.atomic is not None:
             self._gate.atomic.keep(conn)
 
