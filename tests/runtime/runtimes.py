@@ -99,17 +99,21 @@ async def killed(
     Of what still runs while their tasks are cancelled nothing reaches a store that knows it is
     dead; tasks that wait for an answer belong into the runtime's nursery.
     """
-    async with trio.open_nursery() as nursery:
-        runtime = Runtime(
-            Registry(*actors), nursery, storage, Recorder(), limits=limits or Limits()
-        )
-        runtime.client = Client(LocalTransport(runtime))
-        nursery.start_soon(runtime.deadlines.watch)
-        nursery.start_soon(runtime.between_turns.run)
-        try:
+    is_dead = False
+    try:
+        async with trio.open_nursery() as nursery:
+            runtime = Runtime(
+                Registry(*actors), nursery, storage, Recorder(), limits=limits or Limits()
+            )
+            runtime.client = Client(LocalTransport(runtime))
+            nursery.start_soon(runtime.deadlines.watch)
+            nursery.start_soon(runtime.between_turns.run)
             yield runtime
-        finally:
+            is_dead = True
             nursery.cancel_scope.cancel()
+    except* Exception:
+        if not is_dead:  # how the dead fall does not matter
+            raise
 
 
 def recorder_of(runtime: Runtime) -> Recorder:

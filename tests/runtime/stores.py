@@ -100,13 +100,17 @@ class HeldStorage(MemoryStorage):
 
     def after_kill(self) -> HeldStorage:
         """What another process finds when this one was killed now."""
+        heir = HeldStorage()
+        heir.holding = False
+        self.bequeath(heir)
+        return heir
+
+    def bequeath(self, heir: HeldStorage) -> None:
+        """Be killed, and leave what is stored to the store of another process."""
         self.killed = True
         for save in self.saves:
             save.is_over = True
-        heir = HeldStorage()
-        heir.holding = False
         heir._by_id, heir._by_key = dict(self._by_id), dict(self._by_key)
-        return heir
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         await trio.lowlevel.checkpoint()
