@@ -266,7 +266,8 @@ class Storage(Protocol):
     def commit(self, segment: Segment, done: Committed) -> None:
         """Store a segment; never blocks.
 
-        Segments of one actor are stored in the order in which they are given.
+        Segments of one actor are stored in the order in which they are given; whoever finds or
+        loads the actor after that sees what came of them.
 
         Args:
             segment: What has changed.

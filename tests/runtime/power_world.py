@@ -7,7 +7,7 @@ Whatever anybody outside is told is the state as it was then, so it has to be th
 from __future__ import annotations
 
 import copy
-from typing import Any
+from typing import Any, TypeVar
 
 import attrs
 import trio
@@ -25,6 +25,7 @@ from trivet.ports import ActorRecord
 from trivet.runtime.runtime import Runtime
 
 KEYS = "ab"
+T = TypeVar("T")
 
 
 @attrs.define
@@ -42,6 +43,10 @@ class Truth:
     told: dict[str, list[str]] = attrs.field(factory=lambda: {key: [] for key in KEYS})
     greeted: dict[str, set[str]] = attrs.field(factory=lambda: {key: set() for key in KEYS})
     cut: set[str] = attrs.Factory(set[str])
+
+    def become(self, other: Truth) -> None:
+        self.history, self.told = other.history, other.told
+        self.greeted, self.cut = other.greeted, other.cut
 
     def tell(self, key: str, state: list[str]) -> None:
         if len(state) > len(self.told[key]):
@@ -213,7 +218,7 @@ class OrderedStorage(HeldStorage):
     """Reads behind the saves on their way, as one writer does."""
 
     async def _look(self) -> None:
-        while self.pending and not self.killed:
+        while self.pending and not self.killed:  # noqa: ASYNC110  # a disk takes its time, too
             await trio.sleep(0.1)
         await super()._look()
 
@@ -224,6 +229,10 @@ class OrderedStorage(HeldStorage):
         return heir
 
 
+def pick(some: list[T], index: int) -> T:
+    return some[index % len(some)]
+
+
 @attrs.define
 class World:
     """One process after the other, on what is left of the same store."""
@@ -232,12 +241,12 @@ class World:
     links: list[ToldLink] = attrs.Factory(list[ToldLink])
     calls: int = 0
 
-    async def live(self, script: list[Any]) -> None:
-        global TRUTH  # noqa: PLW0603  # each world has its own
-        TRUTH = Truth()
+    async def live(self, script: list[tuple[Any, ...]]) -> None:
+        TRUTH.become(Truth())
         PROBLEMS.clear()
         self.storage.holding = False
-        steps = iter([*script, ("kill", 0)])
+        kill: tuple[Any, ...] = ("kill", 0)
+        steps = iter([*script, kill])
         while (step := next(steps, None)) is not None:
             async with killed(Book, storage=self.storage) as runtime:
                 while step is not None and step[0] != "kill":
@@ -245,13 +254,14 @@ class World:
                     step = next(steps, None)
                 at_the_cut = copy.deepcopy(TRUTH)
                 storage = self.storage.heir()
-            TRUTH = at_the_cut  # what the dead have done since does not count
+            TRUTH.become(at_the_cut)  # what the dead have done since does not count
             self.storage, self.links = storage, []
         await self.end()
 
     async def play(self, runtime: Runtime, what: str, rest: int, *args: Any) -> None:
-        pending = self.storage.pending
-        match what, *args:
+        pending, links = self.storage.pending, self.links
+        row: tuple[Any, ...] = (what, *args)
+        match row:
             case "call", key, name, *more:
                 self.calls += 1
                 call = (
@@ -262,7 +272,7 @@ class World:
                 runtime.nursery.start_soon(self.ask, runtime, key, *call)
             case "send", index, name, *more if self.links:
                 self.calls += 1
-                self.links[index % len(self.links)].call(name, self.calls, *more)
+                pick(links, index).call(name, self.calls, *more)
             case "connect", key, manner:
                 link = ToldLink(runtime)
                 link.key = key
@@ -274,9 +284,9 @@ class World:
             case "hold", holding:
                 self.storage.holding = holding
             case "succeed", index if pending:
-                pending[index % len(pending)].succeed()
+                pick(pending, index).succeed()
             case "fail", index if pending:
-                pending[index % len(pending)].fail()
+                pick(pending, index).fail()
             case "put away", key:
                 runtime.nursery.start_soon(put_away, runtime, Book, key)
             case "crash", key:

