@@ -26,8 +26,9 @@ def _check_durability(_: Any, attribute: Any, value: Durability | None) -> None:
 
 
 def _check_state_limit(_: Any, attribute: Any, value: object) -> None:
-    if isinstance(value, (int, float)) and value > LARGEST_STATE:
+    if isinstance(value, int) and value > LARGEST_STATE:
         raise ValueError(f"{attribute.name} must be {LARGEST_STATE} bytes (16 MiB) at most")
+
 
 MAY_BE_ZERO = frozenset({"grace", "sleep_after"})
 
