@@ -52,7 +52,7 @@ class Ledger(Actor[Sum, list[int]], call_hooks=False):
             case "fail":
                 raise errors.UserError("no", code="failed")
             case "misfit":
-                return cast("Any", "no number")
+                return cast("int", "no number")
             case "hang":
                 await trio.sleep_forever()
             case _:
