@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 import json
 import secrets
+from functools import partial
 
 import attrs
 import trio
@@ -41,16 +42,17 @@ class Notes(trivet.Actor[list[str], str], name="notes"):
         return len(self.state)
 
 
-async def serve(*, task_status: trio.TaskStatus[trivet.Server]) -> None:
-    await trivet.serve(
-        trivet.Registry(Notes),
-        host="0.0.0.0",
-        port=0,
-        admin_token=secrets.token_urlsafe(),
-        trusted_proxies=["10.0.0.0/8"],
-        origins=["https://notes.example"],
-        task_status=task_status,
-    )
+# serving
+serve = partial(
+    trivet.serve,
+    trivet.Registry(Notes),
+    host="0.0.0.0",
+    port=0,
+    admin_token=secrets.token_urlsafe(),
+    trusted_proxies=["10.0.0.0/8"],
+    origins=["https://notes.example"],
+)
+# end of serving
 
 
 # looking
