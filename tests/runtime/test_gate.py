@@ -37,11 +37,12 @@ class Gated:
     state: State
     mailbox: Mailbox
     holds_effects: bool
-    definition: Any = attrs.Factory(lambda: SimpleNamespace(options=Options()))
+    definition: Any = attrs.Factory(lambda: SimpleNamespace(name="Fake", options=Options()))
     journal: Journal | None = None
     is_stored: bool = True
     actor_id: str = "1"
     label: str = "Fake/a"
+    key: tuple[str, ...] = ("a",)
     crashes: list[str] = attrs.Factory(list[str])
     log: list[str] = attrs.Factory(list[str])
 

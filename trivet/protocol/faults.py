@@ -34,7 +34,7 @@ from trivet.logs import Throttled, about, printable
 from trivet.protocol import cbor
 from trivet.protocol.errors import DecodingError, EncodingError
 
-__all__ = ["Fault", "error_of", "fault_of", "http_status"]
+__all__ = ["NOBODY", "Fault", "error_of", "fault_of", "http_status"]
 
 logger = logging.getLogger("trivet.errors")
 throttled = Throttled(logger)

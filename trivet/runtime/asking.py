@@ -19,6 +19,7 @@ from trivet.runtime.call import Ask, InstanceMoved, Submission
 from trivet.runtime.hooks import check
 from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
+from trivet.runtime.subjects import about_connection, about_instance
 from trivet.runtime.turn import current_turn, running_turn
 from trivet.runtime.waits import waiting_for
 
@@ -89,7 +90,9 @@ def answer_inline(
             return value
         return copied(method.copy_result, value, method.name)
     except Exception as error:  # the actor's firewall: the caller gets it
-        failure = fault_of(error, where=f"{instance.label}.{method.name}")
+        failure = fault_of(
+            error, where=f"{instance.label}.{method.name}", subject=about_instance(instance)
+        )
     finally:
         if turn.conn is not None:
             conn, turn.conn = turn.conn, None
@@ -181,7 +184,13 @@ async def _preflight(conn: Connection, params: Any) -> None:
             with scope:
                 await check(conn, params)
         except Exception as error:  # the connection's firewall: the caller gets it
-            failure.append(error_of(fault_of(error, where=f"{conn.label} was refused")))
+            failure.append(
+                error_of(
+                    fault_of(
+                        error, where=f"{conn.label} was refused", subject=about_connection(conn)
+                    )
+                )
+            )
         finally:
             conn.instance.reception.call_checked(conn)
             done.set()

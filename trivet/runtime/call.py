@@ -12,6 +12,7 @@ from trivet.declare.definition import Method
 from trivet.declare.errors import ActionError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.results import copied
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, current_turn
 
 if TYPE_CHECKING:
@@ -174,7 +175,11 @@ class Ask(Call):
 
     def failed(self, error: BaseException) -> None:
         """Wake the waiter with a fresh exception."""
-        self._emit(outcome.Error(error_of(fault_of(error, where=self.where))))
+        self._emit(
+            outcome.Error(
+                error_of(fault_of(error, where=self.where, subject=about_instance(self.instance)))
+            )
+        )
 
     def moved(self) -> None:
         """Let the waiter ask the next instance."""
@@ -227,7 +232,7 @@ class Submission(Call):
 
     def failed(self, error: BaseException) -> None:
         """Report the failure over the connection."""
-        self.refused(fault_of(error, where=self.where))
+        self.refused(fault_of(error, where=self.where, subject=about_instance(self.instance)))
 
     def refused(self, fault: Fault) -> None:
         """Tell the client that the call failed, or was not accepted."""

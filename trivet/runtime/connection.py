@@ -27,6 +27,7 @@ from trivet.runtime.call import restarting
 from trivet.runtime.disconnecting import disconnect
 from trivet.runtime.parked import Parked
 from trivet.runtime.results import misfit
+from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn
 
 if TYPE_CHECKING:
@@ -292,7 +293,7 @@ class Connection(Conn[Any]):
     def refuse(self, error: BaseException, where: str) -> None:
         """Tell the client why it may not connect, and close."""
         assert self.inbox is not None
-        fault = fault_of(error, where=f"{self.label} {where}")
+        fault = fault_of(error, where=f"{self.label} {where}", subject=about_connection(self))
         gate, link = self.instance.gate, self.inbox.link
         frame = link.encoder.failure(None, fault)
         gate.emit(lambda: link.push(frame))

@@ -26,12 +26,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, Error, ValidationError
-from trivet.ports import Segment, StorageError
+from trivet.ports import StorageError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
-from trivet.runtime.changes import Changes, merged
+from trivet.runtime.changes import Changes
 from trivet.runtime.passage import Passage
+from trivet.runtime.saver import Saver
 from trivet.runtime.store_faults import not_serializable, save_fault
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, turn_of
 
 if TYPE_CHECKING:
@@ -58,17 +60,13 @@ class Gate:
         "_changes",
         "_covered",
         "_failure",
-        "_in_flight",
         "_instance",
         "_is_releasing",
-        "_landing",
-        "_lost",
         "_mailbox",
         "_outsiders",
-        "_saving",
-        "_sealed",
+        "_saved_with",
+        "_saver",
         "_spoken",
-        "_storage",
         "_waiting",
         "atomic",
         "holds",
@@ -79,17 +77,11 @@ class Gate:
         self.atomic: AtomicTurn | None = None
         self._instance = instance
         self._mailbox = instance.mailbox
-        self._storage = instance.runtime.storage
+        self._saver = Saver(instance.runtime.storage, self._saved)
         self._changes = Changes(instance)
         self._waiting: deque[Effect] = deque()
-        self._sealed: Segment | None = None
         self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
-        self._saving: int | None = None  # so many stand behind the save in flight
-        self._in_flight: Segment | None = None
-        self._lost: Segment | None = (
-            None  # what a failed save had, where the next one takes it along
-        )
-        self._landing: Passage | None = None
+        self._saved_with = 0  # so many stand behind the save in flight
         self._outsiders: list[Passage] = []  # who wait for a save behind an atomic turn
         self._spoken = False  # whether the running turn has said anything since its last segment
         self._is_releasing = False
@@ -105,7 +97,7 @@ class Gate:
         return not self.holds or not (
             self._waiting
             or self._is_releasing
-            or self._saving is not None
+            or self._saver.is_saving
             or self._mailbox.holder
             or self._changes.are_possible
         )
@@ -137,7 +129,7 @@ class Gate:
         turn = turn_of(self._instance)
         self._waiting.append((release, drop, turn))
         self._spoken = self._spoken or turn is not None
-        if self._saving is None and holder.may_suspend and not holder.is_over:
+        if not self._saver.is_saving and holder.may_suspend and not holder.is_over:
             self._instance.runtime.between_turns.look_at(self)
 
     def has_said(self, turn: Turn) -> bool:
@@ -166,8 +158,9 @@ class Gate:
         """End the segment of the turn that is over, though it holds the actor still."""
         self._spoken = False
         if self.holds:
-            if self._saving is None and self._is_behind:
-                self._advance(turn_is_over=True)
+            if self._may_advance and self._is_behind:
+                self._seal(goes_on=False)
+                self._advance()
         elif self._changes.are_possible:
             self._instance.autosave()
 
@@ -254,13 +247,11 @@ class Gate:
                 await self._passage(must_end=True).wait()
             await self.landed()
         except ActionError as error:
-            logger.error("%s: the last save failed: %s", self._instance.label, error)
+            self._report("the last save failed", error)
 
     async def landed(self) -> None:
         """Wait for the save in flight, if there is one: the next instance starts behind it."""
-        if self._saving is not None:
-            self._landing = Passage()
-            await self._landing.wait()
+        await self._saver.wait_landed()
 
     def _passage(self, *, must_end: bool) -> Passage:
         passage = Passage()
@@ -277,7 +268,7 @@ class Gate:
         holder = self._mailbox.holder
         if must_end or holder is None or turn_of(self._instance) is not None:
             self._seal(goes_on=holder is not None)
-        elif self._saving is None:
+        elif not self._saver.is_saving:
             self._instance.runtime.between_turns.look_at(self)
             return
         self._advance()
@@ -297,11 +288,16 @@ class Gate:
             or (journal is not None and journal.is_leaving)
         )
 
-    def _may_seal(self, *, turn_is_over: bool) -> bool:
+    @property
+    def _may_advance(self) -> bool:
+        return not (self._saver.is_saving or self._failure is not None or self._is_releasing)
+
+    @property
+    def _may_seal(self) -> bool:
         if not self.holds or not self._is_behind:
             return False
         holder = self._mailbox.holder
-        if holder is None or turn_is_over or not holder.may_suspend:
+        if holder is None or not holder.may_suspend:
             return True
         if self._is_indivisible:
             return False
@@ -324,42 +320,34 @@ class Gate:
         except Error as error:
             self._fail(fault_of(error, where=f"saving {self._instance.label}"))
         else:
-            self._sealed = merged(merged(self._lost, self._sealed), segment)
-            self._lost = None
+            self._saver.put(segment)
             self._covered = len(self._waiting)
             self._spoken = False
 
     # What is stored
 
-    def _advance(self, *, turn_is_over: bool = False) -> None:
+    def _advance(self) -> None:
         """Seal, save and release what can be; never in the middle of a turn's step."""
-        while self._saving is None and self._failure is None and not self._is_releasing:
-            if self._may_seal(turn_is_over=turn_is_over):
+        while self._may_advance:
+            if self._may_seal:
                 holder = self._mailbox.holder
-                suspended = holder is not None and holder.may_suspend
-                self._seal(goes_on=suspended and not turn_is_over)
-            elif self._sealed is not None:
-                self._in_flight, self._sealed = self._sealed, None
-                self._saving = self._covered
-                self._storage.commit(self._in_flight, self._saved)
+                self._seal(goes_on=holder is not None and holder.may_suspend)
+            elif self._saver.has_sealed:
+                self._saved_with = self._covered
+                self._saver.save()
             elif self._covered:
                 self._release(self._covered)
             else:
                 return
 
     def _saved(self, error: StorageError | None) -> None:
-        count, self._saving = self._saving or 0, None
-        landing, self._landing = self._landing, None
-        if landing is not None:
-            landing.release()
         if self._failure is not None:
             return
         if error is None:
-            self._release(count)
+            self._release(self._saved_with)
             self._advance()
             return
-        logger.error("%s: the store refused its segment: %s", self._instance.label, error)
-        self._lost, self._sealed = merged(self._in_flight, self._sealed), None
+        self._report("the store refused its segment", error)
         self._fail(save_fault(error))
 
     def _release(self, count: int) -> None:
@@ -371,8 +359,7 @@ class Gate:
         self._is_releasing = False
 
     def _fail(self, fault: Fault) -> None:
-        what = fault.metadata or fault.code
-        logger.error("%s: %s: %s", self._instance.label, fault.message, what)
+        self._report(fault.message, fault.metadata or fault.code)
         if not self.holds:  # nobody was told anything that is lost: the next save takes it all
             self._drop(fault)
             self._instance.autosave()
@@ -383,7 +370,7 @@ class Gate:
     def close(self, fault: Fault) -> None:
         """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
-        self._sealed = self._lost = None
+        self._saver.forget()
         self._drop(fault)
 
     def _drop(self, fault: Fault) -> None:
@@ -391,6 +378,10 @@ class Gate:
         for _, drop, _ in waiting:
             if drop is not None:
                 drop(error_of(fault))
+
+    def _report(self, problem: str, why: object) -> None:
+        instance = self._instance
+        logger.error("%s: %s: %s", instance.label, problem, why, extra=about_instance(instance))
 
 
 def _nothing() -> None:

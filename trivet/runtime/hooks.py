@@ -18,6 +18,7 @@ from trivet.declare.request import running_request
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
 from trivet.protocol.faults import fault_of
 from trivet.runtime.results import copied
+from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ async def open_connection(conn: Connection, params: Any) -> None:
             await _connect(conn)
     except Exception as error:  # the connection's firewall
         if conn.scope.cancel_called:
-            fault_of(error, where=f"{conn.label} while it was cut")
+            fault_of(error, where=f"{conn.label} while it was cut", subject=about_connection(conn))
         else:
             conn.refuse(error, "was refused")
     finally:
@@ -139,7 +140,7 @@ async def _on_disconnect(conn: Connection) -> None:
     try:
         await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))
     except Exception:
-        logger.exception("%s: on_disconnect failed", conn.label)
+        logger.exception("%s: on_disconnect failed", conn.label, extra=about_connection(conn))
     if journal is not None:
         journal.strike_out(conn)
 

@@ -34,6 +34,7 @@ from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, turn_of
 from trivet.runtime.worker import Worker
 
@@ -149,7 +150,8 @@ class Instance:
     def nursery(self) -> ActorNursery:
         """The nursery that owns everything the actor runs."""
         if self._nursery is None:
-            self._nursery = ActorNursery(self.runtime.nursery, self.label)
+            subject = about_instance(self)
+            self._nursery = ActorNursery(self.runtime.nursery, self.label, subject)
         return self._nursery
 
     @property

@@ -27,6 +27,7 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.call import Call, restarting
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.starting import run_start_hooks
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
@@ -54,7 +55,9 @@ async def start(instance: Instance, address: Address) -> None:
     try:
         await run_start_hooks(instance, address)
     except Exception as error:  # the actor's firewall: whoever needs it is told
-        instance.failure = fault_of(error, where=f"the start of {instance.label}")
+        instance.failure = fault_of(
+            error, where=f"the start of {instance.label}", subject=about_instance(instance)
+        )
         await _give_up(instance)
     else:
         instance.step(ActorEvent.READY)
@@ -94,7 +97,7 @@ def crash(instance: Instance, why: str) -> None:
     instance.broken = True
     if instance.phase is not ActorState.AWAKE:
         return
-    logger.error("%s crashed: %s", instance.label, why)
+    logger.error("%s crashed: %s", instance.label, why, extra=about_instance(instance))
     instance.step(ActorEvent.CRASH)
     instance.runtime.nursery.start_soon(_end, instance, True, 0.0)
 
@@ -126,11 +129,19 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await instance.background.wait_over()
     if scope.cancelled_caught:
-        logger.warning("%s: its tasks were cut at the end of the grace", instance.label)
+        logger.warning(
+            "%s: its tasks were cut at the end of the grace",
+            instance.label,
+            extra=about_instance(instance),
+        )
     with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)) as scope:
         await instance.gate.save_last()
     if scope.cancelled_caught:
-        logger.error("%s: the store did not take its last save in time", instance.label)
+        logger.error(
+            "%s: the store did not take its last save in time",
+            instance.label,
+            extra=about_instance(instance),
+        )
     instance.gate.close(fault_of(restarting(), where=instance.label))
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
@@ -144,7 +155,11 @@ async def _end_last_turn(instance: Instance) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await _take_last_turn(instance)
     if scope.cancelled_caught and instance.worker.cut(late=False):
-        logger.warning("%s: its turn was cut at the end of the grace", instance.label)
+        logger.warning(
+            "%s: its turn was cut at the end of the grace",
+            instance.label,
+            extra=about_instance(instance),
+        )
         with bounded_cleanup(instance.limits.hook_time):
             await _take_last_turn(instance)
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import contextvars
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
+
+from trivet.protocol.faults import NOBODY
 
 __all__ = ["ActorNursery", "open_service_nursery"]
 
@@ -24,13 +26,17 @@ class ActorNursery:
     Args:
         parent: The runtime's nursery.
         name: For the task's name.
+        subject: Who it is about, as fields for the log.
     """
 
-    __slots__ = ("_closing", "_early", "_name", "_nursery", "_parent", "ended")
+    __slots__ = ("_closing", "_early", "_name", "_nursery", "_parent", "_subject", "ended")
 
-    def __init__(self, parent: trio.Nursery, name: str) -> None:
+    def __init__(
+        self, parent: trio.Nursery, name: str, subject: Mapping[str, str] = NOBODY
+    ) -> None:
         self._parent = parent
         self._name = name
+        self._subject = subject
         self._nursery: trio.Nursery | None = None
         self._early: list[_Child] | None = None
         self._closing = False
@@ -71,7 +77,9 @@ class ActorNursery:
                     self._nursery.cancel_scope.cancel()
                 await trio.sleep_forever()
         except* Exception:  # the actor's firewall
-            logger.exception("%s: tasks failed while they were cut", self._name)
+            logger.exception(
+                "%s: tasks failed while they were cut", self._name, extra=self._subject
+            )
         finally:
             self.ended.set()
 

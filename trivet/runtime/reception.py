@@ -23,6 +23,7 @@ from trivet.runtime.call import Submission
 from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
+from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ class Reception:
         try:
             conn.park()
         except Error as error:
-            fault = fault_of(error, where=f"parking {conn.label}")
+            fault = fault_of(error, where=f"parking {conn.label}", subject=about_connection(conn))
             conn.close("crash", REFUSED, fault.reason)
         else:
             self.forget(conn)
@@ -189,7 +190,9 @@ class Reception:
         try:
             allowed = self._may_subscribe(conn, binding)
         except Exception as error:  # the connection's firewall
-            fault = fault_of(error, where=f"{self._instance.label}.can_subscribe")
+            fault = fault_of(
+                error, where=f"{self._instance.label}.can_subscribe", subject=about_connection(conn)
+            )
         else:
             if allowed:
                 self._instance.conns.subscribe(conn, name)

@@ -7,6 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from trivet.declare.options import Durability
+from trivet.logs import about, printable
 from trivet.ports import ActorRecord, KeyTaken, Storage, StorageError
 from trivet.protocol.faults import error_of
 from trivet.runtime.store_faults import save_fault, unreadable
@@ -42,32 +43,38 @@ class Records:
         except KeyTaken:
             raise
         except StorageError as error:
-            logger.error("%s/%s: creating failed: %s", record.name, "/".join(record.key), error)
+            logger.error(
+                "%s/%s: creating failed: %s",
+                record.name,
+                "/".join(record.key),
+                error,
+                extra=about(actor=record.name, key=record.key, actor_id=record.id),
+            )
             fault = save_fault(error)
         raise error_of(fault)
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return the actor with a key."""
-        with _understandable(f"{name}/{'/'.join(key)}"):
+        with _understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.find(name, key)
 
     async def load(self, actor_id: str) -> ActorRecord | None:
         """Return the actor with an id."""
-        with _understandable(f"actor {actor_id}"):
+        with _understandable(f"actor {actor_id}", about(actor_id=actor_id)):
             return await self._storage.load(actor_id)
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""
-        with _understandable(f"the actors of {name}"):
+        with _understandable(f"the actors of {name}", about(actor=name)):
             return await self._storage.list(name)
 
 
 @contextmanager
-def _understandable(what: str) -> Generator[None]:
+def _understandable(what: str, subject: dict[str, str]) -> Generator[None]:
     try:
         yield
         return
     except StorageError as error:
-        logger.error("%s cannot be read: %s", what, error)
+        logger.error("%s cannot be read: %s", printable(what), error, extra=subject)
         fault = unreadable(error)
     raise error_of(fault)

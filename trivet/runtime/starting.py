@@ -30,6 +30,7 @@ from trivet.runtime.hooks import leave_at_start
 from trivet.runtime.results import copied
 from trivet.runtime.state import State
 from trivet.runtime.store_faults import not_serializable, unreadable_state
+from trivet.runtime.subjects import about_connection, about_instance
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -172,7 +173,10 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         await instance.gate.settle()
     except Error as error:
         logger.error(
-            "%s: what on_disconnect changed is lost, it will run again: %s", instance.label, error
+            "%s: what on_disconnect changed is lost, it will run again: %s",
+            instance.label,
+            error,
+            extra=about_instance(instance),
         )
         again = await instance.runtime.records.load(record.id)  # a hook may have saved what it did
         assert again is not None
@@ -189,7 +193,12 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
         conn.resume_leaving(stored.state)
     except ValidationError as error:
         # It stays in the store, as such a state of the actor would: a better class may understand it.
-        logger.error("%s: its stored state does not fit: %s", conn.label, error.metadata)
+        logger.error(
+            "%s: its stored state does not fit: %s",
+            conn.label,
+            error.metadata,
+            extra=about_connection(conn),
+        )
     else:
         await leave_at_start(conn)
 

@@ -20,6 +20,7 @@ from trivet.runtime.atomic import all_or_nothing
 from trivet.runtime.call import Call
 from trivet.runtime.hooks import enter_call
 from trivet.runtime.results import copied
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
@@ -75,7 +76,11 @@ class Worker:
                     await self._serve(self._scope)
             except Exception:
                 # Only what a cut call raised besides its cancellation; it was answered already.
-                logger.exception("%s: a call failed while it was cut", self._instance.label)
+                logger.exception(
+                    "%s: a call failed while it was cut",
+                    self._instance.label,
+                    extra=about_instance(self._instance),
+                )
 
     async def _serve(self, scope: trio.CancelScope) -> None:
         budget = CALLS_PER_CHECKPOINT
