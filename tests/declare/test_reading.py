@@ -121,3 +121,12 @@ def test_an_action_returns_its_result() -> None:
             @action
             def numbers(self) -> Any:
                 yield 1
+
+
+def test_an_action_that_changes_nothing_has_nothing_to_undo() -> None:
+    with pytest.raises(TypeError, match=r"Room\.look: .* cannot be both atomic and readonly"):
+
+        class Room(Actor[int]):  # pyright: ignore[reportUnusedClass]  # not made
+            @action(atomic=True, readonly=True)
+            def look(self) -> int:
+                return self.state

@@ -14,6 +14,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
 from tests.runtime.fakes import fake_instance
+from tests.runtime.runtimes import Recorder
 from tests.runtime.stores import HeldStorage
 from trivet.declare.options import Options
 from trivet.declare.values import Place, shape_of
@@ -71,7 +72,9 @@ async def gated(storage: Storage) -> AsyncGenerator[tuple[Gate, Gated]]:
     record = ActorRecord(id="1", name="Fake", key=("a",), created_at=0)
     await storage.create(record, "power")
     async with trio.open_nursery() as nursery:
-        runtime = SimpleNamespace(storage=storage, between_turns=BetweenTurns())
+        runtime = SimpleNamespace(
+            storage=storage, between_turns=BetweenTurns(), observer=Recorder()
+        )
         nursery.start_soon(runtime.between_turns.run)
         instance = Gated(runtime, state, owner.mailbox, storage.durable)
         gate = owner.mailbox.gate = Gate(cast("Any", instance))
@@ -190,6 +193,7 @@ async def test_a_failed_save_drops_what_is_in_the_gate_and_tells() -> None:
         await wait_all_tasks_blocked()
         assert actor.log == ["one: state_not_saved", "two: state_not_saved"]
         assert len(actor.crashes) == 1
+        assert actor.runtime.observer.counts["save_failed"] == 1
 
 
 async def test_after_a_failed_save_nothing_leaves_and_nothing_is_stored() -> None:

@@ -39,6 +39,7 @@ async def test_a_server_says_where_it_is() -> None:
     async with serving(host="127.0.0.1") as site:
         assert site.server.port > 0
         assert site.server.url == f"http://127.0.0.1:{site.server.port}"
+        assert not site.server.runtime.snapshot().actors
 
 
 async def test_a_server_without_a_socket_serves_streams(autojump_clock: MockClock) -> None:

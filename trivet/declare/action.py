@@ -99,8 +99,9 @@ class ActionDeclaration:
                 if getattr(options, option):
                     message = f"{where}: only an `async def` action can have {option}="
                     raise TypeError(message)
-        if options.atomic and options.concurrent:
-            raise TypeError(f"{where}: an action cannot be both atomic and concurrent")
+        for other in ("concurrent", "readonly"):
+            if options.atomic and getattr(options, other):
+                raise TypeError(f"{where}: an action cannot be both atomic and {other}")
         if options.timeout is not None and not 0 < options.timeout <= math.inf:
             raise TypeError(f"{where}: timeout must be a positive number of seconds")
 

@@ -359,6 +359,7 @@ class Gate:
         self._is_releasing = False
 
     def _fail(self, fault: Fault) -> None:
+        self._instance.runtime.observer.count("save_failed")
         self._report(fault.message, fault.metadata or fault.code)
         if not self.holds:  # nobody was told anything that is lost: the next save takes it all
             self._drop(fault)

@@ -52,6 +52,11 @@ class Server:
         self.port = port
 
     @property
+    def runtime(self) -> Runtime:
+        """The runtime that it serves: its counters, and a snapshot of what it does."""
+        return self._runtime
+
+    @property
     def client(self) -> Client:
         """A client in this process, which needs no network."""
         return self._runtime.client

@@ -31,11 +31,17 @@ class Counters:
     def actor_step(self, actor: str, actor_id: str, event: ActorEvent) -> None:
         """Log a step in the life of an instance."""
         if logger.isEnabledFor(logging.DEBUG):
-            extra = about(actor=actor, actor_id=actor_id or None)
+            extra = _named(actor) | about(actor_id=actor_id or None)
             logger.debug("%s (%s): %s", printable(actor), actor_id, event.name, extra=extra)
 
     def connection_step(self, actor: str, conn_id: str, event: ConnectionEvent) -> None:
         """Log a step in the life of a connection."""
         if logger.isEnabledFor(logging.DEBUG):
-            extra = about(actor=actor, conn=conn_id)
+            extra = _named(actor) | about(conn=conn_id)
             logger.debug("%s connection %s: %s", printable(actor), conn_id, event.name, extra=extra)
+
+
+def _named(label: str) -> dict[str, str]:
+    """Take apart how an actor is labelled: its name and its key."""
+    name, _, key = label.partition("/")
+    return about(actor=name, key=(key,))
