@@ -116,13 +116,14 @@ async def test_who_has_the_same_deadline_is_cancelled_before_the_look(
         mock_clock.jump(10)
 
     begin = trio.Event()
+    late, early = Late(), Owner()
     async with watched() as deadlines, trio.open_nursery() as nursery:
         nursery.start_soon(caller)
         for _ in range(20):  # so that one of them runs before the watching task
             nursery.start_soon(busy, begin)
-        deadlines.arm(Late(), 5)
+        deadlines.arm(late, 5)
         await wait_all_tasks_blocked()
         begin.set()
-        deadlines.arm(Owner(), 1)
+        deadlines.arm(early, 1)
         await wait_all_tasks_blocked()
     assert log == ["cancelled", "looked"]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import math
+import weakref
 from typing import Any
 
 import pytest
@@ -11,7 +13,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
 from tests.runtime.links import PlayedLink
-from tests.runtime.runtimes import awake, call, opened, put_away, recorder_of, wake
+from tests.runtime.runtimes import awake, call, handle, opened, put_away, recorder_of, wake
 from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
@@ -355,3 +357,14 @@ async def test_a_hook_that_fails_while_it_is_cut_hurts_nobody(
         assert trio.current_time() == 6  # one hook had its time, one was cut, two never began
         assert "tasks failed while they were cut" in caplog.text
         assert awake(runtime, Worker) is other
+
+
+@pytest.mark.parametrize("step", [("work_on", 1.0), ("note", "a")])
+async def test_nothing_of_it_is_kept(step: tuple[str, Any], autojump_clock: MockClock) -> None:
+    """Handles are remembered, and deadlines may be far: neither keeps an actor in memory."""
+    async with opened(Worker) as runtime:
+        await handle(runtime, Worker).call_by_name(*step)
+        instance = weakref.ref(await wake(runtime, Worker))
+        await put_away(runtime, Worker)
+        gc.collect()
+        assert instance() is None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import weakref
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
@@ -77,11 +78,12 @@ class LocalTarget:
         self._definition = definition
         self._address = address
         # Looked up once: a call of an idle actor costs little more than these. A synchronous action
-        # is all there is to a call where there is no hook, and no save to wait for.
+        # is all there is to a call where there is no hook, and no save to wait for. The instance is
+        # remembered weakly: handles are kept for long, and it has the whole state of its actor.
         self._methods = definition.methods
         self._is_hooked = definition.runs_call_hooks
         self._is_plain = not (self._is_hooked or runtime.storage.durable)
-        self._instance: Instance | None = None
+        self._instance: Callable[[], Instance | None] = _nobody
 
     async def call(
         self,
@@ -94,7 +96,7 @@ class LocalTarget:
         """Call an action."""
         method = self._methods.get(action) or self._definition.method(action)
         bound, named = method.bind(args, kwargs)
-        instance = self._instance
+        instance = self._instance()
         if (
             self._is_plain
             and instance is not None
@@ -141,7 +143,7 @@ class LocalTarget:
         if self._is_hooked:
             return await self._ask_connected(method, args, kwargs, params)
         while True:
-            instance = self._instance
+            instance = self._instance()
             if instance is None or instance.phase is not AWAKE:
                 instance = await self._awake()
             try:
@@ -166,7 +168,7 @@ class LocalTarget:
     async def _awake(self) -> Instance:
         instance = await self._runtime.directory.awake(self._definition, self._address)
         if not self._is_hooked:
-            self._instance = instance
+            self._instance = weakref.ref(instance)
         return instance
 
     async def _wait_awake(self) -> None:
@@ -177,3 +179,7 @@ class LocalTarget:
             raise
         except Error:
             pass  # whether it passes, the connection's own opening finds out
+
+
+def _nobody() -> None:
+    """Stand for an instance that is not known yet."""

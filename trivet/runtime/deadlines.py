@@ -1,7 +1,8 @@
 """Deadlines without a cancel scope per call: one heap and one task for a whole runtime.
 
 Whoever has a deadline arms it with the earliest moment that anything of his could be due; when it
-comes he looks, acts, and arms the next. So a busy actor has one entry, not one per call.
+comes he looks, acts, and arms the next. So a busy actor has one entry, not one per call. An entry
+does not keep its owner alive: what an actor had ends with it, not a minute later.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import math
+import weakref
 from typing import Protocol
 
 import trio
@@ -30,7 +32,7 @@ class Deadlines:
     """The deadlines of one runtime."""
 
     def __init__(self) -> None:
-        self._heap: list[tuple[float, int, HasDeadline]] = []
+        self._heap: list[tuple[float, int, weakref.ref[HasDeadline]]] = []
         self._ties = itertools.count()
         self._changed = trio.Event()
 
@@ -39,8 +41,9 @@ class Deadlines:
         if when >= owner.armed_at:
             return
         owner.armed_at = when
-        heapq.heappush(self._heap, (when, next(self._ties), owner))
-        if self._heap[0][2] is owner:
+        entry = (when, next(self._ties), weakref.ref(owner))
+        heapq.heappush(self._heap, entry)
+        if self._heap[0] is entry:
             self._changed.set()
 
     async def watch(self) -> None:
@@ -57,9 +60,10 @@ class Deadlines:
 
     def _run_due(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:
-            when, _, owner = heapq.heappop(self._heap)
-            if when != owner.armed_at:
-                continue  # armed earlier since, and looked at then
+            when, _, reference = heapq.heappop(self._heap)
+            owner = reference()
+            if owner is None or when != owner.armed_at:
+                continue  # it has ended, or was armed earlier since, and looked at then
             owner.armed_at = math.inf
             again = owner.deadline_passed(now)
             if again < math.inf:

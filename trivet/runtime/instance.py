@@ -73,6 +73,7 @@ class Instance:
     """
 
     __slots__ = (
+        "__weakref__",
         "_background",
         "_client",
         "_conns",
