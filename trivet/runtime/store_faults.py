@@ -6,7 +6,14 @@ from trivet.declare.errors import ActionError, ValidationError
 from trivet.ports import RecordDamaged, StorageError, StorageFull
 from trivet.protocol.faults import Fault
 
-__all__ = ["not_serializable", "save_fault", "too_large", "unreadable", "unreadable_state"]
+__all__ = [
+    "is_damaged",
+    "not_serializable",
+    "save_fault",
+    "too_large",
+    "unreadable",
+    "unreadable_state",
+]
 
 NOT_SAVED = Fault("actor", "state_not_saved", "The actor's state could not be saved")
 FULL = Fault("actor", "state_not_saved", NOT_SAVED.message, {"reason": "storage_full"})
@@ -22,6 +29,11 @@ def save_fault(error: StorageError) -> Fault:
 def unreadable(error: StorageError) -> Fault:
     """Say why an actor could not be found or loaded."""
     return CORRUPT if isinstance(error, RecordDamaged) else UNAVAILABLE
+
+
+def is_damaged(error: ActionError) -> bool:
+    """Whether an error says that the record of an actor is damaged."""
+    return (error.group, error.code) == (CORRUPT.group, CORRUPT.code)
 
 
 def not_serializable(error: ValidationError) -> Fault:

@@ -21,6 +21,7 @@ from trivet.ports import ActorRecord
 from trivet.protocol import cbor, json
 from trivet.protocol.errors import DecodingError, IncomingTooLong
 from trivet.protocol.messages import UNDEFINED
+from trivet.runtime.store_faults import is_damaged
 from trivet.server.answers import Answer, RequestError, json_answer
 from trivet.server.exchange import Exchange
 from trivet.server.targets import NAMESPACE, check_namespace, definition_named, input_from_wire
@@ -107,12 +108,23 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
     else:
         await _authorize(exchange, name, "get")
         hidden = set[str]()
-    found = [await service.runtime.records.load(actor_id) for actor_id in ids]
+    may_be_another = name is not None or bool(hidden)
+    found = [await _load(exchange, actor_id, may_be_another) for actor_id in ids]
     return [
         record
         for record in found
         if record and name in {None, record.name} and record.name not in hidden
     ]
+
+
+async def _load(exchange: Exchange, actor_id: str, may_be_another: bool) -> ActorRecord | None:
+    """Load a record; a damaged one, which may be none that the request asks for, is not there."""
+    try:
+        return await exchange.service.runtime.records.load(actor_id)
+    except ActionError as error:
+        if may_be_another and is_damaged(error):
+            return None
+        raise
 
 
 async def _authorize(exchange: Exchange, name: str, intent: Intent) -> None:

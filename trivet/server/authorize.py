@@ -8,7 +8,8 @@ Rules this file keeps:
 2. Only ``True`` lets a request through. An exception, another answer, or none in time, refuses it;
    what went wrong is in the log, and the client hears the same as from ``False``.
 3. Who is refused learns nothing: not whether there is such an actor, nor by how long it took. Where
-   there is none, one class that refuses is enough.
+   there is none, or a damaged record does not say of which class it is, one class that refuses is
+   enough.
 4. An address that creates the actor it does not find asks for ``create`` as well.
 """
 
@@ -22,11 +23,12 @@ import attrs
 import trio
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import Forbidden
+from trivet.declare.errors import ActionError, Forbidden
 from trivet.declare.request import Request
 from trivet.logs import Throttled, about
 from trivet.protocol.faults import fault_of
 from trivet.runtime.runtime import Runtime
+from trivet.runtime.store_faults import is_damaged
 
 __all__ = ["Authorizer"]
 
@@ -73,9 +75,15 @@ class Authorizer:
 
         Raises:
             Forbidden: If its class does not let the request through.
+            ActionError: If the store cannot be read, or the actor's record is damaged.
         """
         refusing = await self.refusing(request)
-        definition = await self._definition_of(actor_id)
+        try:
+            definition = await self._definition_of(actor_id)
+        except ActionError as error:
+            if refusing and is_damaged(error):
+                raise Forbidden from None
+            raise
         if definition in refusing or (definition is None and refusing):
             raise Forbidden
         return definition

@@ -1,0 +1,106 @@
+"""Damaged records of a real store, as clients hear of them: they fail one actor, and betray none."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from tests.server.serving import Serving, gateway, serving
+from tests.server.sessions import Client
+from trivet.client.local import LocalTransport
+from trivet.declare.action import action
+from trivet.declare.actor import Actor
+from trivet.declare.handle import Client as Caller
+from trivet.declare.request import Request
+from trivet.protocol.messages import ErrorMessage
+from trivet.storage.sqlite.storage import SqliteStorage
+
+
+class Open(Actor[int], name="open"):
+    """Asks nobody."""
+
+    @action
+    def add(self, n: int = 1) -> int:
+        self.state += n
+        return self.state
+
+
+class Closed(Open, name="closed"):
+    """Lets nobody in."""
+
+    @classmethod
+    async def authorize(cls, request: Request) -> bool:
+        return False
+
+
+async def damaged_store(folder: Path) -> tuple[SqliteStorage, dict[str, str]]:
+    """A store whose states of the key ``damaged`` are others than were stored; and every id."""
+    path = folder / "actors.db"
+    ids: dict[str, str] = {}
+    async with serving(Open, Closed, storage=SqliteStorage(path)) as site:
+        client = Caller(LocalTransport(site.runtime))
+        for actor in (Open, Closed):
+            for key in ("damaged", "sound"):
+                name = f"{key} {actor.__name__.lower()}"
+                ids[name] = await client.get_or_create(actor, key).resolve()
+    connection = sqlite3.connect(path)
+    for name, actor_id in ids.items():
+        if name.startswith("damaged"):
+            changed = "update states set state = ? where id = ?"
+            assert connection.execute(changed, (b"7", actor_id.encode())).rowcount == 1
+    connection.commit()
+    connection.close()
+    return SqliteStorage(path), ids
+
+
+async def ask(site: Serving, method: str, address: str, body: bytes = b"") -> str:
+    """Send a request; return the error, or the keys of the actors that are found."""
+    reply = await site.http().request(method, address, body)
+    if reply.status == 200 and "actors" in reply.json:
+        return " ".join(actor["key"] for actor in reply.json["actors"])
+    return reply.error if reply.status >= 400 else str(reply.json["output"])
+
+
+@pytest.mark.parametrize("encoding", ["json", "cbor", "bare"])
+async def test_a_damaged_actor_fails_alone(encoding: str, tmp_path: Path) -> None:
+    storage, ids = await damaged_store(tmp_path)
+    async with serving(Open, storage=storage) as site:
+        damaged = ids["damaged open"]
+        wanted = json.dumps({"name": "open", "key": "damaged"}).encode()
+        for method, address, body in [
+            ("POST", gateway("open", "damaged", "/action/add"), b"{}"),
+            ("POST", f"/gateway/{damaged}/action/add", b"{}"),
+            ("GET", "/actors?name=open&key=damaged", b""),
+            ("GET", f"/actors?actor_ids={damaged}", b""),
+            ("PUT", "/actors", wanted),
+            ("POST", "/actors", wanted),
+        ]:
+            assert await ask(site, method, address, body) == "actor.state_corrupt"
+        for address in (
+            gateway("open", "damaged", "/connect"),
+            f"/gateway/{damaged}/connect",
+        ):
+            async with site.websocket(address, "rivet", f"rivet_encoding.{encoding}") as socket:
+                client = Client(socket, encoding)
+                error = await client.receive()
+                assert isinstance(error, ErrorMessage)
+                assert (error.group, error.code) == ("actor", "state_corrupt")
+                assert await client.closed() == (1011, "actor.state_corrupt")
+        assert not site.runtime.directory.instances
+        assert await ask(site, "POST", gateway("open", "sound", "/action/add"), b"{}") == "1"
+
+
+async def test_who_is_refused_does_not_hear_that_a_record_is_damaged(tmp_path: Path) -> None:
+    storage, ids = await damaged_store(tmp_path)
+    async with serving(Open, Closed, storage=storage) as site:
+        for actor_id in (ids["damaged closed"], ids["sound closed"], "0" * 32):
+            call = f"/gateway/{actor_id}/action/add"
+            assert await ask(site, "POST", call, b"{}") == "auth.forbidden"
+            assert await ask(site, "DELETE", f"/actors/{actor_id}") == "auth.forbidden"
+            assert await ask(site, "GET", f"/actors?actor_ids={actor_id}") == ""
+            assert await ask(site, "GET", f"/actors?name=open&actor_ids={actor_id}") == ""
+        every = ",".join(ids.values())
+        assert await ask(site, "GET", f"/actors?actor_ids={every}") == "sound"
