@@ -248,3 +248,16 @@ async def test_a_failing_last_save_loses_what_nobody_was_told() -> None:
         assert words(link) == ["failure"]
         reply = link.call("read")
         assert await link.gets("reply", reply) == ("reply", reply, [])
+
+
+async def test_a_failed_save_and_what_it_drops_are_counted() -> None:
+    storage = immediate()
+    async with opened(Scribe, storage=storage) as runtime:
+        link = await connected(runtime, Scribe)
+        storage.holding = True
+        link.call("do", "add 1; say one; say two; pause a")
+        await wait_all_tasks_blocked()
+        storage.pending[0].fail()
+        await link.gets("failure")
+        assert runtime.counters == {"save_failed": 1, "effect_dropped": 2}
+        storage.holding = False

@@ -15,6 +15,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.handle import Client as Caller
 from trivet.declare.request import Request
+from trivet.logs import BURST
 from trivet.protocol.messages import ErrorMessage
 from trivet.storage.sqlite.storage import SqliteStorage
 
@@ -104,3 +105,15 @@ async def test_who_is_refused_does_not_hear_that_a_record_is_damaged(tmp_path: P
             assert await ask(site, "GET", f"/actors?name=open&actor_ids={actor_id}") == ""
         every = ",".join(ids.values())
         assert await ask(site, "GET", f"/actors?actor_ids={every}") == "sound"
+
+
+async def test_asking_for_a_damaged_actor_does_not_fill_the_log(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    storage, ids = await damaged_store(tmp_path)
+    caplog.clear()
+    async with serving(Open, storage=storage) as site:
+        for _ in range(BURST + 5):
+            damaged = f"/actors?actor_ids={ids['damaged open']}"
+            assert await ask(site, "GET", damaged) == "actor.state_corrupt"
+    assert sum("cannot be read" in record.message for record in caplog.records) == BURST

@@ -118,8 +118,7 @@ class Gate:
             release()
             return
         if self._failure is not None:
-            if drop is not None:
-                drop(error_of(self._failure))
+            self._refuse(drop, self._failure)
             return
         holder = self._mailbox.holder
         if holder is None:
@@ -376,9 +375,15 @@ class Gate:
 
     def _drop(self, fault: Fault) -> None:
         waiting, self._waiting, self._covered = self._waiting, deque(), 0
-        for _, drop, _ in waiting:
-            if drop is not None:
-                drop(error_of(fault))
+        for release, drop, _ in waiting:
+            if release is not _nothing:
+                self._refuse(drop, fault)
+
+    def _refuse(self, drop: Drop | None, fault: Fault) -> None:
+        if drop is None:  # nobody hears of it: an event, or Init
+            self._instance.runtime.observer.count("effect_dropped")
+        else:
+            drop(error_of(fault))
 
     def _report(self, problem: str, why: object) -> None:
         instance = self._instance

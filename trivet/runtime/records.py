@@ -7,7 +7,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from trivet.declare.options import Durability
-from trivet.logs import about, printable
+from trivet.logs import Throttled, about, printable
 from trivet.ports import ActorRecord, KeyTaken, Storage, StorageError
 from trivet.protocol.faults import error_of
 from trivet.runtime.store_faults import save_fault, unreadable
@@ -15,6 +15,7 @@ from trivet.runtime.store_faults import save_fault, unreadable
 __all__ = ["Records"]
 
 logger = logging.getLogger(__name__)
+throttled = Throttled(logger)
 
 
 class Records:
@@ -75,6 +76,14 @@ def _understandable(what: str, subject: dict[str, str]) -> Generator[None]:
         yield
         return
     except StorageError as error:
-        logger.error("%s cannot be read: %s", printable(what), error, extra=subject)
+        # Clients can ask for a damaged actor as often as they like.
+        throttled.log(
+            logging.ERROR,
+            "unreadable",
+            "%s cannot be read: %s",
+            printable(what),
+            error,
+            extra=subject,
+        )
         fault = unreadable(error)
     raise error_of(fault)
