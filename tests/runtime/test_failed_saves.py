@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 import trio
-from trio.testing import MockClock, wait_all_tasks_blocked
+from trio.testing import wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
+from tests.client.scheduling import run_shuffled
 from tests.runtime.links import PlayedLink
 from tests.runtime.runtimes import awake, call, opened, put_away, recorder_of, wake
 from tests.runtime.scribes import Host, Scribe, connected, go_on, saved, stored, words
@@ -197,10 +198,16 @@ async def test_a_full_disk_leaves_readers_and_links_alone() -> None:
         assert await stored(storage) == [1, 3]
 
 
-async def test_an_opening_that_cannot_be_stored_is_given_up_soon(
-    autojump_clock: MockClock,
-) -> None:
-    """A client that knocks at a full disk must not make its actor crash for ever."""
+@pytest.mark.parametrize("seed", range(12))
+def test_an_opening_that_cannot_be_stored_is_given_up_soon(seed: int) -> None:
+    """A client that knocks at a full disk must not make its actor crash for ever.
+
+    Nor may it get two connections, whichever task hears first of the failed save.
+    """
+    run_shuffled(knock_at_a_full_disk, seed=seed)
+
+
+async def knock_at_a_full_disk() -> None:
     storage = immediate()
     async with opened(Host, storage=storage) as runtime:
         link = await connected(runtime, Host)

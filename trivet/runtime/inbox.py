@@ -80,6 +80,7 @@ class Inbox:
         self._kicked = False
         self._waking = False
         self._started_again = False
+        self._refused = False
         self._cause: CloseCause | None = None
 
     # The link's side
@@ -102,10 +103,12 @@ class Inbox:
         """
         self.connection = None
         if self._started_again:
+            self._refused = True
             self.decided()
             self.link.close(REFUSED, "actor.starting")
-        else:
-            self._started_again = True
+            return
+        self._started_again = True
+        if self._opening is None:  # else that one goes on: two would open two connections
             self.start()
 
     def receive(self, message: Any, size: int) -> None:
@@ -246,7 +249,7 @@ class Inbox:
     async def _open(self) -> None:
         with trio.move_on_after(self._limits.opening_time) as opening:
             self._opening = opening
-            while not self.closed.is_set():
+            while not (self.closed.is_set() or self._refused):
                 if self._runtime.closing:
                     self.link.close(GOING_AWAY, "")
                     break
