@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from trivet.runtime.call import Call
     from trivet.runtime.connection import Connection
 
-__all__ = ["check", "enter_call", "leave", "leave_at_start", "open_connection"]
+__all__ = ["check", "enter_call", "late", "leave", "leave_at_start", "open_connection"]
 
 logger = logging.getLogger(__name__)
 

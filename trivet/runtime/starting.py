@@ -26,7 +26,7 @@ from trivet.ports import ActorRecord, KeyTaken, StoredConnection
 from trivet.protocol.faults import error_of
 from trivet.runtime.call import restarting
 from trivet.runtime.connection import NO_REQUEST, Connection
-from trivet.runtime.hooks import leave_at_start
+from trivet.runtime.hooks import late, leave_at_start
 from trivet.runtime.results import copied
 from trivet.runtime.state import State
 from trivet.runtime.store_faults import not_serializable, unreadable_state
@@ -206,9 +206,4 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
 async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
     with trio.move_on_after(seconds):
         return await running
-    raise ActionError(
-        f"{hook} took longer than {seconds:g} s",
-        group="actor",
-        code="callback_timed_out",
-        metadata={"hook": hook, "limit": seconds},
-    )
+    raise late(hook, seconds)
