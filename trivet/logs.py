@@ -5,14 +5,16 @@ Rules of every record of trivet:
 1. Who and what it is about is in its fields (``about``), so that a handler can filter and index;
    they are ``actor``, ``key``, ``actor_id``, ``conn``, ``peer`` and ``error_id``, where known.
 2. A payload is in none. Text that came from the network goes through ``printable``.
-3. What a client can cause as often as it likes goes through ``Throttled``: a few at once, then one
-   in a while, which tells how many it stands for.
+3. What a client, or a mistake in an actor, can cause as often as it likes goes through
+   ``Throttled``: of one kind a few in a row about each subject, and some more about all of them;
+   then one in a while, which tells how many were left out. Counters count every one.
 """
 
 from __future__ import annotations
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Final
 
 import attrs
@@ -24,13 +26,19 @@ MOST_SHOWN: Final = 200
 """Characters of a text from the network that a record shows."""
 
 BURST: Final = 20
-"""How many records of one kind are written in a row."""
+"""How many records of one kind are written in a row about one subject."""
 
 PAUSE: Final = 10.0
-"""Seconds between two of a kind after that."""
+"""Seconds between two of them after that."""
 
-MOST_KINDS: Final = 1024
-"""How many kinds are kept in mind: a client might invent new ones."""
+BURST_OF_ALL: Final = 200
+"""How many records of one kind are written in a row, whoever they are about."""
+
+PAUSE_OF_ALL: Final = 1.0
+"""Seconds between two of them after that."""
+
+MOST_BUDGETS: Final = 2048
+"""How many kinds and subjects are kept in mind: a client might invent new ones."""
 
 
 def about(
@@ -77,43 +85,76 @@ def printable(text: str) -> str:
 
 
 @attrs.define
-class _Kind:
-    """How much of its burst a kind has left, and what was not written since the last record."""
+class _Budget:
+    """How many records may be written now, and how many were left out since the last one."""
 
-    left: float = BURST
-    seen_at: float = 0.0
-    suppressed: int = 0
+    most: int
+    pause: float
+    left: float
+    seen_at: float
+    left_out: int = 0
+
+    def take(self, now: float) -> bool:
+        """Take one out of it; one that is not there is counted."""
+        self.left = min(self.most, self.left + (now - self.seen_at) / self.pause)
+        self.seen_at = now
+        if self.left < 1:
+            self.left_out += 1
+            return False
+        self.left -= 1
+        return True
+
+    def told(self) -> int:
+        """Return how many were left out, to be told now."""
+        left_out, self.left_out = self.left_out, 0
+        return left_out
 
 
-class _Kinds:
-    """The kinds of records of one run, those that were seen last."""
+class _Budgets:
+    """The budgets of one run: of each kind, and of each kind about each subject.
+
+    Those that were seen last are kept; what was left out of the others is told with their kind.
+    """
 
     def __init__(self) -> None:
-        self._kinds: OrderedDict[object, _Kind] = OrderedDict()
+        self._budgets: OrderedDict[tuple[object, object], _Budget] = OrderedDict()
 
-    def admit(self, kind: object, now: float) -> int | None:
-        """Take one of a kind: how many it stands for beside itself, ``None`` to leave it out."""
-        entry = self._kinds.get(kind)
-        if entry is None:
-            entry = self._kinds[kind] = _Kind(seen_at=now)
-            if len(self._kinds) > MOST_KINDS:
-                self._kinds.popitem(last=False)
-        self._kinds.move_to_end(kind)
-        entry.left = min(BURST, entry.left + (now - entry.seen_at) / PAUSE)
-        entry.seen_at = now
-        if entry.left < 1:
-            entry.suppressed += 1
+    def admit(self, kind: object, subject: object, now: float) -> str | None:
+        """Take one: what its text says of those that were left out, ``None`` to leave it out."""
+        of_all = self._budget(kind, None, BURST_OF_ALL, PAUSE_OF_ALL, now)
+        own = self._budget(kind, subject, BURST, PAUSE, now)
+        if not (own.take(now) and of_all.take(now)):
             return None
-        entry.left -= 1
-        suppressed, entry.suppressed = entry.suppressed, 0
-        return suppressed
+        more, others = own.told(), of_all.told()
+        notes = [f"{more} more like it"] * (more > 0) + [f"{others} about others"] * (others > 0)
+        if notes:
+            return f" (and {' and '.join(notes)})"
+        return " (the next like it may be left out)" if own.left < 1 else ""
+
+    def _budget(
+        self, kind: object, subject: object, most: int, pause: float, now: float
+    ) -> _Budget:
+        name = kind, subject
+        budget = self._budgets.get(name)
+        if budget is None:
+            budget = self._budgets[name] = _Budget(most, pause, most, now)
+            if len(self._budgets) > MOST_BUDGETS:
+                self._forget_oldest()
+        self._budgets.move_to_end(name)
+        return budget
+
+    def _forget_oldest(self) -> None:
+        (kind, _), oldest = self._budgets.popitem(last=False)
+        of_all = self._budgets.get((kind, None))
+        if of_all is not None:
+            of_all.left_out += oldest.left_out
 
 
-_kinds: trio.lowlevel.RunVar[_Kinds] = trio.lowlevel.RunVar("trivet.logs")
+_budgets: trio.lowlevel.RunVar[_Budgets] = trio.lowlevel.RunVar("trivet.logs")
 
 
 class Throttled:
-    """A logger for what clients can cause.
+    """A logger for what clients, or mistakes in actors, can cause.
 
     What is admitted is counted for each run of Trio, on its clock; outside of a run everything is.
 
@@ -130,39 +171,62 @@ class Throttled:
         kind: object,
         message: str,
         *args: object,
-        extra: dict[str, str],
+        extra: Mapping[str, str],
         error: BaseException | None = None,
+        stacklevel: int = 1,
     ) -> None:
-        """Write a record, unless too many of its kind were written.
+        """Write a record, unless too many of its kind were written, about its subject or at all.
 
         Args:
             level: As in ``logging``.
             kind: What the records have in common that are counted together.
             message: With placeholders, as in ``logging``.
             *args: What goes into them.
-            extra: The fields.
+            extra: The fields; they say who it is about.
             error: An exception, to be shown with its traceback.
+            stacklevel: As in ``logging``.
         """
         if not self._logger.isEnabledFor(level):
             return
-        suppressed = _admit((self._logger.name, kind))
-        if suppressed is None:
-            return
-        if suppressed:
-            message, args = message + " (and %d more like it)", (*args, suppressed)
-        self._logger.log(level, message, *args, extra=extra, exc_info=error, stacklevel=2)
+        note = _admit((self._logger.name, kind), _subject(extra))
+        if note is not None:
+            self._logger.log(
+                level,
+                message + note,
+                *args,
+                extra=dict(extra),
+                exc_info=error,
+                stacklevel=stacklevel + 1,
+            )
 
-    def warning(self, kind: object, message: str, *args: object, extra: dict[str, str]) -> None:
+    def warning(self, kind: object, message: str, *args: object, extra: Mapping[str, str]) -> None:
         """Write a warning; see ``log``."""
-        self.log(logging.WARNING, kind, message, *args, extra=extra)
+        self.log(logging.WARNING, kind, message, *args, extra=extra, stacklevel=2)
+
+    def error(
+        self,
+        kind: object,
+        message: str,
+        *args: object,
+        extra: Mapping[str, str],
+        error: BaseException | None = None,
+    ) -> None:
+        """Write an error; see ``log``."""
+        self.log(logging.ERROR, kind, message, *args, extra=extra, error=error, stacklevel=2)
 
 
-def _admit(kind: object) -> int | None:
+def _subject(extra: Mapping[str, str]) -> tuple[str | None, ...]:
+    """Say who a record is about: connections and errors are new each time, and so may ids be."""
+    fields = ("actor", "key", "peer") if "actor" in extra else ("actor_id", "peer")
+    return tuple(extra.get(field) for field in fields)
+
+
+def _admit(kind: object, subject: object) -> str | None:
     if not trio.lowlevel.in_trio_run():
-        return 0
+        return ""
     try:
-        kinds = _kinds.get()
+        budgets = _budgets.get()
     except LookupError:
-        kinds = _Kinds()
-        _kinds.set(kinds)
-    return kinds.admit(kind, trio.current_time())
+        budgets = _Budgets()
+        _budgets.set(budgets)
+    return budgets.admit(kind, subject, trio.current_time())

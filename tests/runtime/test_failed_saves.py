@@ -266,5 +266,5 @@ async def test_a_failed_save_and_what_it_drops_are_counted() -> None:
         await wait_all_tasks_blocked()
         storage.pending[0].fail()
         await link.gets("failure")
-        assert runtime.counters == {"save_failed": 1, "effect_dropped": 2}
+        assert runtime.counters == {"save_failed": 1, "effect_dropped": 2, "actor_crashed": 1}
         storage.holding = False

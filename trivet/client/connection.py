@@ -37,14 +37,14 @@ from trivet.declare.action import Action
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.event import Event
 from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
-from trivet.logs import about, printable
+from trivet.logs import Throttled, about, printable
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.turn import current_turn, running_turn
 
 __all__ = ["LiveConnection", "fresh_params", "open_connection"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 CLOSE_TIME = 5.0
 
@@ -260,11 +260,13 @@ class LiveConnection:
             return await fresh_params(self._params)
         except Exception as error:
             name = self._definition.name
-            logger.warning(
+            throttled.log(
+                logging.WARNING,
+                "params",
                 "the params of a connection to %s failed",
                 name,
-                exc_info=error,
                 extra=about(actor=name),
+                error=error,
             )
             self._calls.drop_waiting(params_failed)
             raise SessionLost("its params failed") from error
@@ -319,7 +321,8 @@ class LiveConnection:
     def _log(self, level: int, message: str, what: object) -> None:
         """Tell of something that the server, or the network, may have put into words."""
         name = self._definition.name
-        logger.log(level, message, name, printable(str(what)), extra=about(actor=name))
+        text = printable(str(what))
+        throttled.log(level, message, message, name, text, extra=about(actor=name))
 
 
 def params_failed() -> Error:

@@ -34,7 +34,7 @@ from trivet.client.session import Ending, Receiver, SessionLost
 from trivet.client.values import WireValues
 from trivet.client.watched_stream import WatchedStream
 from trivet.declare.errors import ConnectionLost
-from trivet.logs import about
+from trivet.logs import Throttled, about
 from trivet.protocol.client import MAX_FRAME, ClientConnection, ClientState
 from trivet.protocol.close import CloseCode
 from trivet.protocol.codec import CODECS
@@ -44,7 +44,7 @@ from trivet.protocol.messages import ActionResponse, ErrorMessage, EventMessage,
 
 __all__ = ["WebSocketDialer"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 DIAL_TIME: Final = 15.0
 """Seconds for the stream to open, and for the handshake."""
@@ -269,7 +269,8 @@ def _judged(failure: Exception) -> Exception:
         }
         stated = stated_error(HttpResponse(failure.status_code, headers, failure.body or b""))
         return stated or SessionLost(f"the server answered with status {failure.status_code}")
-    logger.warning("a session ended by a mishap", exc_info=failure, extra=about())
+    mishap = "a session ended by a mishap"
+    throttled.log(logging.WARNING, type(failure), mishap, extra=about(), error=failure)
     lost = SessionLost(f"the session failed: {failure!r}")
     lost.__cause__ = failure
     return lost

@@ -36,8 +36,7 @@ from trivet.protocol.errors import DecodingError, EncodingError
 
 __all__ = ["NOBODY", "Fault", "error_of", "fault_of", "http_status"]
 
-logger = logging.getLogger("trivet.errors")
-throttled = Throttled(logger)
+throttled = Throttled(logging.getLogger("trivet.errors"))
 
 INTERNAL_TEXT = "An internal error occurred"
 
@@ -80,8 +79,7 @@ def fault_of(error: BaseException, *, where: str, subject: Mapping[str, str] = N
         metadata = _as_sent(known.metadata, where, subject)
         return Fault(known.group, known.code, known.message, metadata)
     error_id = secrets.token_hex(8)
-    throttled.log(
-        logging.ERROR,
+    throttled.error(
         _origin(error),
         "%s failed (error %s)",
         printable(where),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trivet.logs import Throttled
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Background"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 class Background:
@@ -62,7 +63,7 @@ class Background:
         self,
         fn: Callable[..., Awaitable[object]],
         args: tuple[Any, ...],
-        failed: Callable[[str], None],
+        failed: Callable[[str, Exception], None],
     ) -> None:
         context = self._instance.context.copy()
         context.run(running_turn.set, None)
@@ -77,28 +78,30 @@ class Background:
         scope: trio.CancelScope,
         fn: Callable[..., Awaitable[object]],
         args: tuple[Any, ...],
-        failed: Callable[[str], None],
+        failed: Callable[[str, Exception], None],
     ) -> None:
         try:
             with scope:
                 await fn(*args)
-        except Exception:  # the actor's firewall
-            failed(getattr(fn, "__name__", repr(fn)))
+        except Exception as error:  # the actor's firewall
+            self._instance.runtime.observer.count("task_failed")
+            failed(getattr(fn, "__name__", repr(fn)), error)
         finally:
             self._scopes.discard(scope)
             if self._over is not None and not self._scopes:
                 self._over.set()
 
-    def _crash(self, name: str) -> None:
-        logger.exception(
+    def _crash(self, name: str, error: Exception) -> None:
+        throttled.error(
+            "task",
             "%s: the task %s failed",
             self._instance.label,
             name,
             extra=about_instance(self._instance),
+            error=error,
         )
         self._instance.crash(f"its task {name} failed")
 
-    def _log(self, _: str) -> None:
-        logger.exception(
-            "%s: run failed", self._instance.label, extra=about_instance(self._instance)
-        )
+    def _log(self, _: str, error: Exception) -> None:
+        subject = about_instance(self._instance)
+        throttled.error("run", "%s: run failed", self._instance.label, extra=subject, error=error)

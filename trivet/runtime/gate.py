@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, Error, ValidationError
+from trivet.logs import Throttled
 from trivet.ports import StorageError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Gate"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 Release = Callable[[], object]
 Drop = Callable[[Error], object]
@@ -246,7 +247,7 @@ class Gate:
                 await self._passage(must_end=True).wait()
             await self.landed()
         except ActionError as error:
-            self._report("the last save failed", error)
+            self._report("last", "the last save failed", error)
 
     async def landed(self) -> None:
         """Wait for the save in flight, if there is one: the next instance starts behind it."""
@@ -346,7 +347,7 @@ class Gate:
             self._release(self._saved_with)
             self._advance()
             return
-        self._report("the store refused its segment", error)
+        self._report("refused", "the store refused its segment", error)
         self._fail(save_fault(error))
 
     def _release(self, count: int) -> None:
@@ -359,7 +360,7 @@ class Gate:
 
     def _fail(self, fault: Fault) -> None:
         self._instance.runtime.observer.count("save_failed")
-        self._report(fault.message, fault.metadata or fault.code)
+        self._report(fault.code, fault.message, fault.metadata or fault.code)
         if not self.holds:  # nobody was told anything that is lost: the next save takes it all
             self._drop(fault)
             self._instance.autosave()
@@ -385,9 +386,10 @@ class Gate:
         else:
             drop(error_of(fault))
 
-    def _report(self, problem: str, why: object) -> None:
+    def _report(self, kind: str, problem: str, why: object) -> None:
         instance = self._instance
-        logger.error("%s: %s: %s", instance.label, problem, why, extra=about_instance(instance))
+        subject = about_instance(instance)
+        throttled.error(kind, "%s: %s: %s", instance.label, problem, why, extra=subject)
 
 
 def _nothing() -> None:

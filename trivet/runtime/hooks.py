@@ -16,6 +16,7 @@ import trio
 from trivet.declare.errors import ActionError, ConnectionClosed
 from trivet.declare.request import running_request
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
+from trivet.logs import Throttled
 from trivet.protocol.faults import fault_of
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_connection
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = ["check", "enter_call", "late", "leave", "leave_at_start", "open_connection"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 def late(hook: str, seconds: float) -> ActionError:
@@ -139,8 +140,15 @@ async def _on_disconnect(conn: Connection) -> None:
         journal.begin_leaving(conn)
     try:
         await _within_limit(conn, "on_disconnect", conn.instance.actor.on_disconnect(conn))
-    except Exception:
-        logger.exception("%s: on_disconnect failed", conn.label, extra=about_connection(conn))
+    except Exception as error:
+        conn.instance.runtime.observer.count("hook_failed")
+        throttled.error(
+            "on_disconnect",
+            "%s: on_disconnect failed",
+            conn.label,
+            extra=about_connection(conn),
+            error=error,
+        )
     if journal is not None:
         journal.strike_out(conn)
 

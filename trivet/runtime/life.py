@@ -23,6 +23,7 @@ import trio
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
+from trivet.logs import Throttled
 from trivet.protocol.faults import fault_of
 from trivet.runtime.call import Call, restarting
 from trivet.runtime.cleanup import bounded_cleanup
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["crash", "start", "stop"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 GOING_AWAY = 1012
 
@@ -97,7 +98,9 @@ def crash(instance: Instance, why: str) -> None:
     instance.broken = True
     if instance.phase is not ActorState.AWAKE:
         return
-    logger.error("%s crashed: %s", instance.label, why, extra=about_instance(instance))
+    instance.runtime.observer.count("actor_crashed")
+    subject = about_instance(instance)
+    throttled.error("crashed", "%s crashed: %s", instance.label, why, extra=subject)
     instance.step(ActorEvent.CRASH)
     instance.runtime.nursery.start_soon(_end, instance, True, 0.0)
 
@@ -129,7 +132,8 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await instance.background.wait_over()
     if scope.cancelled_caught:
-        logger.warning(
+        throttled.warning(
+            "tasks",
             "%s: its tasks were cut at the end of the grace",
             instance.label,
             extra=about_instance(instance),
@@ -137,7 +141,8 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
     with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)) as scope:
         await instance.gate.save_last()
     if scope.cancelled_caught:
-        logger.error(
+        throttled.error(
+            "store",
             "%s: the store did not take its last save in time",
             instance.label,
             extra=about_instance(instance),
@@ -155,7 +160,8 @@ async def _end_last_turn(instance: Instance) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await _take_last_turn(instance)
     if scope.cancelled_caught and instance.worker.cut(late=False):
-        logger.warning(
+        throttled.warning(
+            "turn",
             "%s: its turn was cut at the end of the grace",
             instance.label,
             extra=about_instance(instance),

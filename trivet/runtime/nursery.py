@@ -10,12 +10,13 @@ from typing import Any
 
 import trio
 
+from trivet.logs import Throttled
 from trivet.protocol.faults import NOBODY
 
 __all__ = ["ActorNursery", "open_service_nursery"]
 
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 _Child = tuple[contextvars.Context, Callable[..., Awaitable[object]], tuple[Any, ...]]
 
@@ -76,9 +77,13 @@ class ActorNursery:
                 if self._closing:
                     self._nursery.cancel_scope.cancel()
                 await trio.sleep_forever()
-        except* Exception:  # the actor's firewall
-            logger.exception(
-                "%s: tasks failed while they were cut", self._name, extra=self._subject
+        except* Exception as group:  # the actor's firewall
+            throttled.error(
+                "cut",
+                "%s: tasks failed while they were cut",
+                self._name,
+                extra=self._subject,
+                error=group,
             )
         finally:
             self.ended.set()

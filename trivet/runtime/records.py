@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from trivet.declare.options import Durability
@@ -14,8 +14,7 @@ from trivet.runtime.store_faults import save_fault, unreadable
 
 __all__ = ["Records"]
 
-logger = logging.getLogger(__name__)
-throttled = Throttled(logger)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 class Records:
@@ -26,10 +25,12 @@ class Records:
 
     Args:
         storage: The store.
+        count: Counts what fails.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, count: Callable[[str], None]) -> None:
         self._storage = storage
+        self._count = count
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor.
@@ -44,7 +45,9 @@ class Records:
         except KeyTaken:
             raise
         except StorageError as error:
-            logger.error(
+            self._count("save_failed")
+            throttled.error(
+                "creating",
                 "%s/%s: creating failed: %s",
                 record.name,
                 "/".join(record.key),
@@ -56,34 +59,28 @@ class Records:
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return the actor with a key."""
-        with _understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
+        with self._understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.find(name, key)
 
     async def load(self, actor_id: str) -> ActorRecord | None:
         """Return the actor with an id."""
-        with _understandable(f"actor {actor_id}", about(actor_id=actor_id)):
+        with self._understandable(f"actor {actor_id}", about(actor_id=actor_id)):
             return await self._storage.load(actor_id)
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""
-        with _understandable(f"the actors of {name}", about(actor=name)):
+        with self._understandable(f"the actors of {name}", about(actor=name)):
             return await self._storage.list(name)
 
-
-@contextmanager
-def _understandable(what: str, subject: dict[str, str]) -> Generator[None]:
-    try:
-        yield
-        return
-    except StorageError as error:
-        # Clients can ask for a damaged actor as often as they like.
-        throttled.log(
-            logging.ERROR,
-            "unreadable",
-            "%s cannot be read: %s",
-            printable(what),
-            error,
-            extra=subject,
-        )
-        fault = unreadable(error)
-    raise error_of(fault)
+    @contextmanager
+    def _understandable(self, what: str, subject: dict[str, str]) -> Generator[None]:
+        try:
+            yield
+            return
+        except StorageError as error:
+            self._count("load_failed")
+            throttled.error(
+                "unreadable", "%s cannot be read: %s", printable(what), error, extra=subject
+            )
+            fault = unreadable(error)
+        raise error_of(fault)

@@ -74,7 +74,7 @@ class Runtime:
         self.wall_clock = wall_clock
         self.new_id = randomness
         self.limits = registry.limits.over(limits)
-        self.records = Records(storage)
+        self.records = Records(storage, observer.count)
         self.directory = Directory(self)
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()

@@ -22,6 +22,7 @@ import trio
 from trivet.declare.errors import ActionError, Error, ValidationError
 from trivet.declare.handle import Address
 from trivet.declare.values import plain_of
+from trivet.logs import Throttled
 from trivet.ports import ActorRecord, KeyTaken, StoredConnection
 from trivet.protocol.faults import error_of
 from trivet.runtime.call import restarting
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = ["duplicate_key", "not_found", "run_start_hooks"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 def not_found(name: str, key: tuple[str, ...]) -> ActionError:
@@ -172,7 +173,8 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
     try:
         await instance.gate.settle()
     except Error as error:
-        logger.error(
+        throttled.error(
+            "owed",
             "%s: what on_disconnect changed is lost, it will run again: %s",
             instance.label,
             error,
@@ -193,7 +195,8 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
         conn.resume_leaving(stored.state)
     except ValidationError as error:
         # It stays in the store, as such a state of the actor would: a better class may understand it.
-        logger.error(
+        throttled.error(
+            "unfit",
             "%s: its stored state does not fit: %s",
             conn.label,
             error.metadata,

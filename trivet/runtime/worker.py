@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
+from trivet.logs import Throttled
 from trivet.runtime.atomic import all_or_nothing
 from trivet.runtime.call import Call
 from trivet.runtime.hooks import enter_call
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Worker"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 CALLS_PER_CHECKPOINT = 64
 
@@ -74,12 +75,14 @@ class Worker:
             try:
                 with trio.CancelScope() as self._scope:
                     await self._serve(self._scope)
-            except Exception:
+            except Exception as error:
                 # Only what a cut call raised besides its cancellation; it was answered already.
-                logger.exception(
+                throttled.error(
+                    "cut",
                     "%s: a call failed while it was cut",
                     self._instance.label,
                     extra=about_instance(self._instance),
+                    error=error,
                 )
 
     async def _serve(self, scope: trio.CancelScope) -> None:

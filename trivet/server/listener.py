@@ -159,8 +159,7 @@ class Listener:
         except Exception as error:
             # The firewall of the connection. The client did this or a mistake of ours did.
             self._count("connection_failed")
-            throttled.log(
-                logging.ERROR,
+            throttled.error(
                 type(error),
                 "a connection failed",
                 extra=about(peer=peer),
