@@ -13,7 +13,7 @@ class RequestTurn(Turn):
     is_request = True
 
 
-def test_a_free_mailbox_grants_at_once() -> None:
+async def test_a_free_mailbox_grants_at_once() -> None:
     mailbox, instance = mailbox_with()
     turn = Turn(instance, "a")
     mailbox.put(turn)
@@ -23,7 +23,7 @@ def test_a_free_mailbox_grants_at_once() -> None:
     assert mailbox.holder is None
 
 
-def test_turns_come_first_come_first_served() -> None:
+async def test_turns_come_first_come_first_served() -> None:
     mailbox, instance = mailbox_with()
     queued = turns(instance, "abcd")
     for turn in queued:
@@ -35,7 +35,7 @@ def test_turns_come_first_come_first_served() -> None:
         assert mailbox.holder is following
 
 
-def test_requests_are_bounded_and_other_turns_are_not() -> None:
+async def test_requests_are_bounded_and_other_turns_are_not() -> None:
     mailbox, instance = mailbox_with(limit=2)
     first, second, third, refused = turns(instance, "abcd", RequestTurn)
     for turn in (first, second, third):
@@ -51,7 +51,7 @@ def test_requests_are_bounded_and_other_turns_are_not() -> None:
     assert [turn.label for turn in mailbox.waiting()] == ["c", "x", "y", "z", "d"]
 
 
-def test_a_withdrawn_turn_makes_room() -> None:
+async def test_a_withdrawn_turn_makes_room() -> None:
     mailbox, instance = mailbox_with(limit=1)
     running, waiting, other = turns(instance, "abc", RequestTurn)
     mailbox.put(running)

@@ -136,7 +136,7 @@ def test_a_snapshot_brings_back_what_there_was(annotation: Any, value: Any) -> N
     assert state.touched
 
 
-def test_it_is_assigned_in_a_turn_of_its_actor_only() -> None:
+async def test_it_is_assigned_in_a_turn_of_its_actor_only() -> None:
     instance = fake_instance()
     state = State(instance, shape(int))
     with pytest.raises(errors.NotInTurnError):

@@ -9,7 +9,7 @@ from tests.runtime.fakes import active, mailbox_with, turns
 from trivet.runtime.turn import Turn, current_turn, running_turn, turn_of
 
 
-def test_a_hook_borrows_the_turn_at_once() -> None:
+async def test_a_hook_borrows_the_turn_at_once() -> None:
     mailbox, instance = mailbox_with()
     lender, hook = turns(instance, "ab")
     mailbox.put(lender)
@@ -22,7 +22,7 @@ def test_a_hook_borrows_the_turn_at_once() -> None:
     assert mailbox.holder is None
 
 
-def test_hooks_borrow_one_at_a_time_in_the_order_they_asked() -> None:
+async def test_hooks_borrow_one_at_a_time_in_the_order_they_asked() -> None:
     mailbox, instance = mailbox_with()
     lender, *hooks = turns(instance, "abcd")
     mailbox.put(lender)
@@ -35,7 +35,7 @@ def test_hooks_borrow_one_at_a_time_in_the_order_they_asked() -> None:
     assert lender.active
 
 
-def test_a_borrowed_turn_lends_itself_on() -> None:
+async def test_a_borrowed_turn_lends_itself_on() -> None:
     mailbox, instance = mailbox_with()
     lender, outer, inner, behind = turns(instance, "abcd")
     mailbox.put(lender)
@@ -52,7 +52,7 @@ def test_a_borrowed_turn_lends_itself_on() -> None:
     assert mailbox.holder is behind
 
 
-def test_a_lender_that_ends_first_holds_the_actor_until_the_last_hook_has_ended() -> None:
+async def test_a_lender_that_ends_first_holds_the_actor_until_the_last_hook_has_ended() -> None:
     mailbox, instance = mailbox_with()
     lender, first, second, behind = turns(instance, "abcd")
     mailbox.put(lender)
@@ -67,7 +67,7 @@ def test_a_lender_that_ends_first_holds_the_actor_until_the_last_hook_has_ended(
     assert active(lender, first, second, behind) == "d"
 
 
-def test_a_queued_hook_is_pulled_forward_past_other_turns() -> None:
+async def test_a_queued_hook_is_pulled_forward_past_other_turns() -> None:
     mailbox, instance = mailbox_with()
     lender, behind, hook = turns(instance, "abc")
     for turn in (lender, behind, hook):
@@ -80,7 +80,7 @@ def test_a_queued_hook_is_pulled_forward_past_other_turns() -> None:
     assert behind.active
 
 
-def test_a_hook_that_has_begun_is_not_pulled() -> None:
+async def test_a_hook_that_has_begun_is_not_pulled() -> None:
     mailbox, instance = mailbox_with()
     lender, hook = turns(instance, "ab")
     mailbox.put(lender)
@@ -91,7 +91,7 @@ def test_a_hook_that_has_begun_is_not_pulled() -> None:
     assert lender.borrower is None
 
 
-def test_a_hook_that_waits_to_borrow_is_pulled_inwards_and_never_back_out() -> None:
+async def test_a_hook_that_waits_to_borrow_is_pulled_inwards_and_never_back_out() -> None:
     """An inner turn that waits for it would wait for itself otherwise."""
     mailbox, instance = mailbox_with()
     lender, inner, hook = turns(instance, "abc")
@@ -129,7 +129,7 @@ async def test_a_hook_that_is_cancelled_while_it_waits_to_borrow_is_withdrawn() 
     assert lender.borrower is None
 
 
-def test_a_hook_goes_back_into_the_queue_when_its_lender_no_longer_waits() -> None:
+async def test_a_hook_goes_back_into_the_queue_when_its_lender_no_longer_waits() -> None:
     mailbox, instance = mailbox_with()
     lender, first, second, behind = turns(instance, "abcd")
     mailbox.put(lender)
@@ -143,7 +143,7 @@ def test_a_hook_goes_back_into_the_queue_when_its_lender_no_longer_waits() -> No
     assert list(mailbox.waiting()) == [behind, second]
 
 
-def test_the_current_turn_is_active_or_none() -> None:
+async def test_the_current_turn_is_active_or_none() -> None:
     mailbox, instance = mailbox_with()
     _, elsewhere = mailbox_with()
     turn = Turn(instance, "a")

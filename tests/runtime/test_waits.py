@@ -21,7 +21,7 @@ def held(instances: Sequence[Any]) -> list[Turn]:
     return turns
 
 
-def test_a_call_to_oneself_is_refused() -> None:
+async def test_a_call_to_oneself_is_refused() -> None:
     a = fake_instance("A")
     (turn,) = held([a])
     with pytest.raises(errors.CallCycleError) as caught:
@@ -32,7 +32,7 @@ def test_a_call_to_oneself_is_refused() -> None:
     assert not turn.waits_for
 
 
-def test_a_circle_of_three_is_refused_and_named() -> None:
+async def test_a_circle_of_three_is_refused_and_named() -> None:
     a, b, c = map(fake_instance, "ABC")
     of_a, of_b, of_c = held([a, b, c])
     with waiting_for(of_a, b), waiting_for(of_b, c):
@@ -42,7 +42,7 @@ def test_a_circle_of_three_is_refused_and_named() -> None:
     assert caught.value.metadata == {"path": ["C", "A", "B", "C"]}
 
 
-def test_a_wait_that_is_over_closes_no_circle() -> None:
+async def test_a_wait_that_is_over_closes_no_circle() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     with waiting_for(of_a, b):
@@ -51,7 +51,7 @@ def test_a_wait_that_is_over_closes_no_circle() -> None:
         assert [wait.target for wait in of_b.waits_for or ()] == [a]
 
 
-def test_a_diamond_is_no_circle() -> None:
+async def test_a_diamond_is_no_circle() -> None:
     a, b, c, d = map(fake_instance, "ABCD")
     of_a, of_b, of_c, of_d = held([a, b, c, d])
     with ExitStack() as waits:
@@ -61,14 +61,14 @@ def test_a_diamond_is_no_circle() -> None:
             waits.enter_context(waiting_for(of_d, a))
 
 
-def test_who_has_no_turn_closes_no_circle() -> None:
+async def test_who_has_no_turn_closes_no_circle() -> None:
     a, b = map(fake_instance, "AB")
     of_a, _ = held([a, b])
     with waiting_for(of_a, b), waiting_for(None, a):
         pass
 
 
-def test_a_turn_that_only_queues_holds_nothing() -> None:
+async def test_a_turn_that_only_queues_holds_nothing() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     queued = Turn(b, "queued")
@@ -79,7 +79,7 @@ def test_a_turn_that_only_queues_holds_nothing() -> None:
     assert not of_b.waits_for
 
 
-def test_a_hook_that_borrows_a_turn_holds_the_actor() -> None:
+async def test_a_hook_that_borrows_a_turn_holds_the_actor() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     hook = Turn(b, "on_disconnect")
@@ -94,7 +94,7 @@ def test_a_hook_that_borrows_a_turn_holds_the_actor() -> None:
                 pass
 
 
-def test_two_tasks_of_one_turn_may_wait_for_the_same_actor() -> None:
+async def test_two_tasks_of_one_turn_may_wait_for_the_same_actor() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     with waiting_for(of_a, b):
@@ -105,7 +105,7 @@ def test_two_tasks_of_one_turn_may_wait_for_the_same_actor() -> None:
                 pass
 
 
-def test_an_answer_ends_a_wait_before_the_task_goes_on() -> None:
+async def test_an_answer_ends_a_wait_before_the_task_goes_on() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     with waiting_for(of_a, b) as wait:
@@ -114,7 +114,7 @@ def test_an_answer_ends_a_wait_before_the_task_goes_on() -> None:
             pass
 
 
-def test_a_wait_for_a_start_is_over_when_the_actor_is_awake() -> None:
+async def test_a_wait_for_a_start_is_over_when_the_actor_is_awake() -> None:
     a, b = map(fake_instance, "AB")
     of_a, of_b = held([a, b])
     b.phase = ActorState.STARTING

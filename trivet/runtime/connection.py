@@ -55,6 +55,7 @@ class Connection(Conn[Any]):
         instance: The instance it belongs to.
         inbox: What stands between it and its link; ``None`` for stateless calls.
         phase: Where it stands in its life.
+        since: When that began.
         subscriptions: The names of the events it hears.
         queued: How many of its calls wait or run.
         abandoned: Whether its instance stopped before its client was told that it is open.
@@ -87,6 +88,7 @@ class Connection(Conn[Any]):
         "queued",
         "request",
         "scope",
+        "since",
         "subscriptions",
     )
 
@@ -107,6 +109,7 @@ class Connection(Conn[Any]):
         self.hibernates = kind == "connection"
         self.close_cause: CloseCause | None = None
         self.phase = CONNECTION.start
+        self.since = trio.current_time()
         self.subscriptions: set[str] = set()
         self.queued = 0
         self.abandoned = False
@@ -127,6 +130,7 @@ class Connection(Conn[Any]):
     def step(self, event: ConnectionEvent) -> None:
         """Take a step of its life."""
         self.phase = CONNECTION.step(self.phase, event)
+        self.since = trio.current_time()
         self.instance.runtime.observer.connection_step(self.instance.label, self.id, event)
 
     @property

@@ -54,6 +54,7 @@ class Gate:
 
     Attributes:
         holds: Whether effects wait for saves.
+        saver: Hands them to the store.
         atomic: The atomic turn that runs, if one does: what it says waits for its end.
     """
 
@@ -66,11 +67,11 @@ class Gate:
         "_mailbox",
         "_outsiders",
         "_saved_with",
-        "_saver",
         "_spoken",
         "_waiting",
         "atomic",
         "holds",
+        "saver",
     )
 
     def __init__(self, instance: Instance) -> None:
@@ -78,7 +79,7 @@ class Gate:
         self.atomic: AtomicTurn | None = None
         self._instance = instance
         self._mailbox = instance.mailbox
-        self._saver = Saver(instance.runtime.storage, self._saved)
+        self.saver = Saver(instance.runtime.storage, self._saved)
         self._changes = Changes(instance)
         self._waiting: deque[Effect] = deque()
         self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
@@ -98,7 +99,7 @@ class Gate:
         return not self.holds or not (
             self._waiting
             or self._is_releasing
-            or self._saver.is_saving
+            or self.saver.is_saving
             or self._mailbox.holder
             or self._changes.are_possible
         )
@@ -129,7 +130,7 @@ class Gate:
         turn = turn_of(self._instance)
         self._waiting.append((release, drop, turn))
         self._spoken = self._spoken or turn is not None
-        if not self._saver.is_saving and holder.may_suspend and not holder.is_over:
+        if not self.saver.is_saving and holder.may_suspend and not holder.is_over:
             self._instance.runtime.between_turns.look_at(self)
 
     def has_said(self, turn: Turn) -> bool:
@@ -251,7 +252,7 @@ class Gate:
 
     async def landed(self) -> None:
         """Wait for the save in flight, if there is one: the next instance starts behind it."""
-        await self._saver.wait_landed()
+        await self.saver.wait_landed()
 
     def _passage(self, *, must_end: bool) -> Passage:
         passage = Passage()
@@ -268,7 +269,7 @@ class Gate:
         holder = self._mailbox.holder
         if must_end or holder is None or turn_of(self._instance) is not None:
             self._seal(goes_on=holder is not None)
-        elif not self._saver.is_saving:
+        elif not self.saver.is_saving:
             self._instance.runtime.between_turns.look_at(self)
             return
         self._advance()
@@ -290,7 +291,7 @@ class Gate:
 
     @property
     def _may_advance(self) -> bool:
-        return not (self._saver.is_saving or self._failure is not None or self._is_releasing)
+        return not (self.saver.is_saving or self._failure is not None or self._is_releasing)
 
     @property
     def _may_seal(self) -> bool:
@@ -320,7 +321,7 @@ class Gate:
         except Error as error:
             self._fail(fault_of(error, where=f"saving {self._instance.label}"))
         else:
-            self._saver.put(segment)
+            self.saver.put(segment)
             self._covered = len(self._waiting)
             self._spoken = False
 
@@ -332,9 +333,9 @@ class Gate:
             if self._may_seal:
                 holder = self._mailbox.holder
                 self._seal(goes_on=holder is not None and holder.may_suspend)
-            elif self._saver.has_sealed:
+            elif self.saver.has_sealed:
                 self._saved_with = self._covered
-                self._saver.save()
+                self.saver.save()
             elif self._covered:
                 self._release(self._covered)
             else:
@@ -371,7 +372,7 @@ class Gate:
     def close(self, fault: Fault) -> None:
         """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
-        self._saver.forget()
+        self.saver.forget()
         self._drop(fault)
 
     def _drop(self, fault: Fault) -> None:

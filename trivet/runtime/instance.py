@@ -58,6 +58,7 @@ class Instance:
         actor_id: Its id, empty until its record was found or made.
         actor: The object of the user's class.
         phase: Where it stands in its life.
+        since: When that began.
         context: The actor's own context, in which its actions run.
         armed_at: When ``deadlines`` looks at it next.
         wanted: The address that it was started for.
@@ -101,6 +102,7 @@ class Instance:
         "runtime",
         "save_at",
         "saves_often",
+        "since",
         "state",
         "wanted",
     )
@@ -115,6 +117,7 @@ class Instance:
         self.wanted = wanted
         self.actor_id = ""
         self.phase = ACTOR.start
+        self.since = trio.current_time()
         self.mailbox = Mailbox(self.limits.mailbox)
         self.state = self._fresh_state()
         self.context: contextvars.Context = runtime.context.copy()
@@ -195,6 +198,7 @@ class Instance:
     def step(self, event: ActorEvent) -> None:
         """Take a step of its life."""
         self.phase = ACTOR.step(self.phase, event)
+        self.since = trio.current_time()
         self.runtime.observer.actor_step(self.label, self.actor_id, event)
 
     def start_over(self) -> None:

@@ -51,6 +51,7 @@ async def start(instance: Instance, address: Address) -> None:
     """
     instance.step(ActorEvent.START)
     turn = StartTurn(instance, "start")
+    turn.since = trio.current_time()
     instance.mailbox.enter(turn)
     token = running_turn.set(turn)
     try:

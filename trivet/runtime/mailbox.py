@@ -10,9 +10,12 @@ Rules this file keeps:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
+
+import trio
 
 from trivet.declare.errors import ActionError
 from trivet.runtime.turn import Turn
@@ -74,6 +77,7 @@ class Mailbox:
             self.requests += 1
         if self.queue is None:
             self.queue = deque()
+        turn.since = trio.current_time()
         self.queue.append(turn)
 
     async def take(self, turn: Turn) -> None:
@@ -136,4 +140,5 @@ class Mailbox:
         if turn is not None:
             if turn.is_request:
                 self.requests -= 1
+            turn.since = math.inf  # its wait is over, and only who runs it knows when it begins
             turn.grant()

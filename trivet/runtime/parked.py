@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import attrs
+import trio
 
 __all__ = ["Parked"]
 
@@ -17,6 +18,7 @@ class Parked:
         conn_id: The connection's id.
         state: The stored form of its state, if the store does not have that.
         subscriptions: The names of the events it hears.
+        since: When it was parked.
     """
 
     actor: str
@@ -24,3 +26,4 @@ class Parked:
     conn_id: str
     state: bytes | None
     subscriptions: frozenset[str]
+    since: float = attrs.field(factory=trio.current_time)

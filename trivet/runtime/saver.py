@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
+
+import trio
 
 from trivet.ports import Segment, Storage, StorageError
 from trivet.runtime.changes import merged
@@ -20,12 +23,14 @@ class Saver:
 
     Attributes:
         is_saving: Whether a save is in flight.
+        since: When that began.
     """
 
-    __slots__ = ("_in_flight", "_landed", "_lost", "_sealed", "_storage", "_waiter", "is_saving")
+    __slots__ = ("_in_flight", "_landed", "_lost", "_sealed", "_storage", "_waiter", "is_saving", "since")
 
     def __init__(self, storage: Storage, landed: Callable[[StorageError | None], None]) -> None:
         self.is_saving = False
+        self.since = math.inf
         self._storage = storage
         self._landed = landed
         self._sealed: Segment | None = None
@@ -49,6 +54,7 @@ class Saver:
         segment, self._sealed = self._sealed, None
         self._in_flight = segment
         self.is_saving = True
+        self.since = trio.current_time()
         self._storage.commit(segment, self._over)
 
     def forget(self) -> None:

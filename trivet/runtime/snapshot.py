@@ -5,6 +5,7 @@ Rules this file keeps:
 1. It only reads. Nothing is started, woken or waited for, and nothing of the runtime is in the
    result: ``attrs.asdict`` makes JSON of it.
 2. No value of an application is in it: no state, argument, payload, param or header.
+3. Ages are seconds on Trio's clock, up to the moment at which it is taken.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import attrs
+import trio
 
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
@@ -40,13 +42,18 @@ class TurnSnapshot:
         label: What it does: an action's name, or a hook's.
         conn: The id of the connection whose call or hook it is, if any.
         waits_for: The labels of the actors whose answer it waits for.
+        waits_age: How long the longest of these waits has lasted, ``None`` without one.
         lends_to: The hook that runs inside it, if any.
+        age: How long it has run, or waited in the mailbox; ``None`` for a synchronous action that
+            runs right now.
     """
 
     label: str
     conn: str | None
     waits_for: list[str]
+    waits_age: float | None
     lends_to: str | None
+    age: float | None
 
 
 @attrs.frozen(kw_only=True)
@@ -57,6 +64,7 @@ class ConnectionSnapshot:
         id: Its id.
         kind: How its client came.
         phase: Where it stands in its life.
+        age: How long it has stood there.
         subscriptions: How many events it hears.
         queued: How many of its calls wait or run.
         inbox: How many of its messages wait for a place in the mailbox.
@@ -68,6 +76,7 @@ class ConnectionSnapshot:
     id: str
     kind: str
     phase: str
+    age: float
     subscriptions: int
     queued: int
     inbox: int
@@ -85,8 +94,11 @@ class ActorSnapshot:
         key: Its key.
         id: Its id, empty until it is known.
         phase: Where its instance stands in its life.
+        age: How long it has stood there.
         turn: The turn that holds it, if any.
         waiting: The turns that wait, first come first.
+        oldest_wait: How long the first of them has waited, ``None`` if none waits.
+        saving: How long its save has been in flight, ``None`` if none is.
         connections: Its connections, visible or not.
         tasks: How many background tasks it has.
     """
@@ -95,8 +107,11 @@ class ActorSnapshot:
     key: list[str]
     id: str
     phase: str
+    age: float
     turn: TurnSnapshot | None
     waiting: list[TurnSnapshot]
+    oldest_wait: float | None
+    saving: float | None
     connections: list[ConnectionSnapshot]
     tasks: int
 
@@ -110,12 +125,14 @@ class ParkedLinkSnapshot:
         actor_id: The actor's id.
         conn: The id of the connection that comes back.
         inbox: How many messages wait.
+        age: How long it has been parked.
     """
 
     actor: str
     actor_id: str
     conn: str
     inbox: int
+    age: float
 
 
 @attrs.frozen(kw_only=True)
@@ -154,11 +171,11 @@ class RuntimeSnapshot:
 
 def take_snapshot(runtime: Runtime) -> RuntimeSnapshot:
     """Describe what a runtime is doing."""
-    storage, directory = runtime.storage, runtime.directory
+    storage, directory, now = runtime.storage, runtime.directory, trio.current_time()
     return RuntimeSnapshot(
         closing=runtime.closing,
-        actors=[_actor(instance) for instance in directory.instances],
-        parked=[_parked(inbox) for inbox in directory.parked_links],
+        actors=[_actor(instance, now) for instance in directory.instances],
+        parked=[_parked(inbox, now) for inbox in directory.parked_links],
         counters=runtime.counters,
         store=StoreSnapshot(
             kind=type(storage).__name__, durable=storage.durable, failed=storage.failed
@@ -166,42 +183,56 @@ def take_snapshot(runtime: Runtime) -> RuntimeSnapshot:
     )
 
 
-def _actor(instance: Instance) -> ActorSnapshot:
+def _age(since: float, now: float) -> float:
+    """Return the seconds since then; what is about to begin has no past."""
+    return max(0.0, now - since)
+
+
+def _actor(instance: Instance, now: float) -> ActorSnapshot:
     holder = instance.mailbox.holder
     # Parts that the actor never needed are not made for this.
     reception = instance._reception  # pyright: ignore[reportPrivateUsage]
     background = instance._background  # pyright: ignore[reportPrivateUsage]
+    gate = instance._gate  # pyright: ignore[reportPrivateUsage]
+    saver = None if gate is None else gate.saver
     connections = () if reception is None else reception.connections
+    waiting = [_turn(turn, now) for turn in instance.mailbox.waiting()]
     return ActorSnapshot(
         name=instance.definition.name,
         key=list(instance.key),
         id=instance.actor_id,
         phase=instance.phase.name.lower(),
-        turn=None if holder is None else _turn(holder),
-        waiting=[_turn(turn) for turn in instance.mailbox.waiting()],
-        connections=[_connection(conn) for conn in connections],
+        age=_age(instance.since, now),
+        turn=None if holder is None else _turn(holder, now),
+        waiting=waiting,
+        oldest_wait=waiting[0].age if waiting else None,
+        saving=_age(saver.since, now) if saver is not None and saver.is_saving else None,
+        connections=[_connection(conn, now) for conn in connections],
         tasks=0 if background is None else len(background),
     )
 
 
-def _turn(turn: Turn) -> TurnSnapshot:
+def _turn(turn: Turn, now: float) -> TurnSnapshot:
     conn = turn.conn or turn.hook_of
-    waits = [wait.target.label for wait in turn.waits_for or () if wait.holds]
+    waits = [wait for wait in turn.waits_for or () if wait.holds]
     return TurnSnapshot(
         label="a synchronous action" if turn.is_inline else turn.label,
         conn=None if conn is None else conn.id,
-        waits_for=waits,
+        waits_for=[wait.target.label for wait in waits],
+        waits_age=max((_age(wait.since, now) for wait in waits), default=None),
         lends_to=None if turn.borrower is None else turn.borrower.label,
+        age=None if turn.is_inline else _age(turn.since, now),
     )
 
 
-def _connection(conn: Connection) -> ConnectionSnapshot:
+def _connection(conn: Connection, now: float) -> ConnectionSnapshot:
     inbox = conn.inbox
     frames, size = (0, 0) if inbox is None else inbox.link.backlog
     return ConnectionSnapshot(
         id=conn.id,
         kind=conn.kind,
         phase=conn.phase.name.lower(),
+        age=_age(conn.since, now),
         subscriptions=len(conn.subscriptions),
         queued=conn.queued,
         inbox=0 if inbox is None else len(inbox),
@@ -211,9 +242,13 @@ def _connection(conn: Connection) -> ConnectionSnapshot:
     )
 
 
-def _parked(inbox: Inbox) -> ParkedLinkSnapshot:
+def _parked(inbox: Inbox, now: float) -> ParkedLinkSnapshot:
     parked = inbox.parked
     assert parked is not None
     return ParkedLinkSnapshot(
-        actor=parked.actor, actor_id=parked.actor_id, conn=parked.conn_id, inbox=len(inbox)
+        actor=parked.actor,
+        actor_id=parked.actor_id,
+        conn=parked.conn_id,
+        inbox=len(inbox),
+        age=_age(parked.since, now),
     )

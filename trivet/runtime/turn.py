@@ -12,6 +12,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -57,6 +58,7 @@ class Turn:
         has_lent: Whether a hook has ever run inside it.
         waits_for: What tasks of this turn wait for.
         lender: The turn it borrows from, if any.
+        since: When it began, or while it waits in the mailbox, when it was put there.
     """
 
     is_request = False
@@ -78,6 +80,7 @@ class Turn:
     has_lent = False
     waits_for: list[Wait] | None = None
     lender: Turn | None = None
+    since = math.inf
     borrower: Turn | None = None
     borrowers: deque[Turn] | None = None
     _task: trio.lowlevel.Task | None = None
@@ -94,6 +97,7 @@ class Turn:
 
     def grant(self) -> None:
         """Become active and wake the task that waits for this."""
+        self.since = trio.current_time()
         self.begin()
         if self._task is not None:
             task, self._task = self._task, None

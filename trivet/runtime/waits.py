@@ -10,9 +10,12 @@ one that has answered may call back.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
+
+import trio
 
 from trivet.declare.errors import CallCycleError
 from trivet.lifecycle.actor import ActorState
@@ -33,13 +36,15 @@ class Wait:
     Attributes:
         target: The actor.
         is_over: Whether the answer is there.
+        since: When it began.
     """
 
-    __slots__ = ("is_over", "target")
+    __slots__ = ("is_over", "since", "target")
 
     def __init__(self, target: Instance) -> None:
         self.target = target
         self.is_over = False
+        self.since = math.inf
 
     @property
     def holds(self) -> bool:
@@ -101,6 +106,7 @@ def _noted(turn: Turn | None, wait: Wait) -> Generator[Wait]:
         )
     if turn.waits_for is None:
         turn.waits_for = []
+    wait.since = trio.current_time()
     turn.waits_for.append(wait)
     try:
         yield wait

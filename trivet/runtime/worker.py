@@ -120,6 +120,7 @@ class Worker:
     async def _answer(self, call: Call) -> None:
         try:
             if call.conn is not None and call.conn.kind == "call":
+                call.since = trio.current_time()
                 await enter_call(call, call.conn)
             value = await self._invoke(call)
         except Exception as error:  # the actor's firewall: the caller gets it
@@ -145,9 +146,11 @@ class Worker:
                 self._instance.state.touched = touched
 
     async def _run_method(self, call: Call) -> Any:
-        instance, method = self._instance, call.method
+        instance, method, now = self._instance, call.method, trio.current_time()
+        if now < call.since:
+            call.since = now
         if not method.may_run_inline and method.timeout < math.inf:
-            call.ends = trio.current_time() + method.timeout
+            call.ends = now + method.timeout
             instance.arm(call.ends)
         value = method.function(instance.actor, *call.args, **call.kwargs)
         if method.is_async:
