@@ -14,6 +14,7 @@ from typing import Any, NoReturn
 import trio
 
 from trivet.client.connection import LiveConnection, open_connection
+from trivet.client.counts import Counts
 from trivet.client.session import Ending, Receiver, SessionLost
 from trivet.client.values import WireValues
 from trivet.declare.action import action
@@ -147,7 +148,7 @@ class NoTarget:
 def opening(
     dialer: ScriptedDialer, params: object = None, jitter: float = 1.0
 ) -> AbstractAsyncContextManager[LiveConnection]:
-    return open_connection(dialer, NoTarget(), params, lambda: jitter)
+    return open_connection(dialer, NoTarget(), params, Counts(), lambda: jitter)
 
 
 @asynccontextmanager

@@ -22,6 +22,7 @@ from tests.client.scripted import (
     passing,
 )
 from trivet.client.connection import LiveConnection
+from trivet.client.counts import Counts
 from trivet.declare.errors import ActionError, ConnectionClosed, UserError, ValidationError
 from trivet.declare.handle import Connection
 
@@ -116,7 +117,7 @@ async def test_an_earlier_mishap_does_not_hide_a_refusal(autojump_clock: MockClo
 
 async def test_a_session_that_opens_too_late_is_closed_at_once() -> None:
     dialer = ScriptedDialer()
-    live = LiveConnection(dialer, NoTarget(), None)
+    live = LiveConnection(dialer, NoTarget(), None, Counts())
     attempt = Attempt(live, None)
     live.close()
     attempt.open()

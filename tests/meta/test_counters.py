@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.meta.sources import ROOT, sources
+from tests.meta.sources import ROOT, shown, sources
 
 NAME = re.compile(r"[a-z]+(_[a-z]+)+")
 LISTED = re.compile(r"^\| `([a-z_]+)` \| .+ \|$", re.MULTILINE)
@@ -33,9 +33,17 @@ def counted(source: str) -> Iterator[str]:
                 pass
 
 
-def test_the_reference_lists_every_counter() -> None:
-    used = {name for path in sources("trivet") for name in counted(path.read_text())}
-    listed = LISTED.findall((ROOT / "docs/reference/counters.md").read_text())
+@pytest.mark.parametrize(("heading", "of_client"), [("runtime", False), ("client", True)])
+def test_the_reference_lists_every_counter(heading: str, of_client: bool) -> None:
+    used = {
+        name
+        for path in sources("trivet")
+        if shown(path).startswith("trivet/client/") is of_client
+        for name in counted(path.read_text())
+    }
+    page = (ROOT / "docs/reference/counters.md").read_text()
+    (section,) = re.findall(rf"^## Of a {heading}$(.*?)(?=^## |\Z)", page, re.MULTILINE | re.DOTALL)
+    listed = LISTED.findall(section)
     assert listed == sorted(listed)
     assert len(listed) == len(set(listed))
     assert set(listed) == used

@@ -37,7 +37,7 @@ _Size: TypeAlias = Callable[[Any], int]
 class _Call:
     """One call and the task that waits for it."""
 
-    __slots__ = ("arguments", "deadline", "name", "outcome", "size", "waiter")
+    __slots__ = ("arguments", "deadline", "name", "outcome", "size", "waiter", "was_left")
 
     def __init__(self, name: str, arguments: Any) -> None:
         self.name = name
@@ -46,6 +46,7 @@ class _Call:
         self.size = 0
         self.outcome: outcome.Outcome[Any] | None = None
         self.waiter: trio.lowlevel.Task | None = None
+        self.was_left = False
 
     def settle(self, result: outcome.Outcome[Any]) -> None:
         """Answer it; without a waiter the answer is kept."""
@@ -65,10 +66,12 @@ class Calls:
 
     Args:
         size: Tells how many bytes arguments take.
+        count: Counts answers that nobody waits for.
     """
 
-    def __init__(self, size: _Size) -> None:
+    def __init__(self, size: _Size, count: Callable[[str], None]) -> None:
         self._size = size
+        self._count = count
         self._session: Session | None = None
         self._waiting: deque[_Call] = deque()
         self._waiting_bytes = 0
@@ -132,6 +135,8 @@ class Calls:
 
     def _settle(self, call_id: int, result: outcome.Outcome[Any]) -> None:
         call = self._sent.pop(call_id, None)
+        if call is None or call.was_left:
+            self._count("reply_dropped")
         if call is not None:
             self._sent_bytes -= call.size
             call.settle(result)
@@ -208,7 +213,7 @@ class Calls:
         call.waiter = trio.lowlevel.current_task()
 
         def abort(_: Any) -> trio.lowlevel.Abort:
-            call.waiter = None
+            call.waiter, call.was_left = None, True
             if call in self._waiting:
                 self._waiting.remove(call)
                 self._forget(call)

@@ -16,7 +16,7 @@ from __future__ import annotations
 import contextvars
 import logging
 import random
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import (
     AbstractAsyncContextManager,
     AbstractContextManager,
@@ -29,6 +29,7 @@ from typing import Any, cast
 import trio
 
 from trivet.client.calls import Calls
+from trivet.client.counts import Counts
 from trivet.client.reconnect import Backoff, is_refusal
 from trivet.client.session import Dialer, Ending, Session, SessionLost
 from trivet.client.status import Status
@@ -54,6 +55,7 @@ async def open_connection(
     dialer: Dialer,
     target: Target,
     params: object,
+    counts: Counts,
     randomness: Callable[[], float] = random.random,
 ) -> AsyncGenerator[LiveConnection]:
     """Open a connection and keep it while the body runs.
@@ -62,12 +64,13 @@ async def open_connection(
         dialer: Opens its sessions.
         target: The actor as it was addressed.
         params: Connection params, or an async callable that is called for each session.
+        counts: Counts what it drops.
         randomness: For the jitter: numbers from 0 up to 1.
 
     Raises:
         Error: If the connection is refused.
     """
-    live = LiveConnection(dialer, target, params, randomness)
+    live = LiveConnection(dialer, target, params, counts, randomness)
     shelter = Shelter()
 
     async def keep() -> None:
@@ -103,6 +106,7 @@ class LiveConnection:
         dialer: Dialer,
         target: Target,
         params: object,
+        counts: Counts,
         randomness: Callable[[], float] = random.random,
     ) -> None:
         self._dialer = dialer
@@ -110,9 +114,10 @@ class LiveConnection:
         self._definition = dialer.values.definition
         self._target = target
         self._params = params
-        self._status = Status()
-        self._calls = Calls(self._values.size)
-        self._subscriptions = Subscriptions()
+        self._counts = counts
+        self._status = Status(counts.count)
+        self._calls = Calls(self._values.size, counts.count)
+        self._subscriptions = Subscriptions(counts.count)
         self._backoff = Backoff(randomness)
         self._session: Session | None = None
         self._opened_at = 0.0
@@ -132,6 +137,11 @@ class LiveConnection:
     def status_changes(self) -> AsyncIterator[ConnectionStatus]:
         """Iterate over changes of the status, from now on."""
         return self._status.changes()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        return self._counts.counters
 
     async def call(
         self,
@@ -189,6 +199,8 @@ class LiveConnection:
             return
         self._session = session
         self._opened_at = trio.current_time()
+        if self.status == "disconnected":
+            self._counts.count("connection_restored")
         self._status.set("connected")
         self._subscriptions.opened(session)
         self._calls.opened(session)
@@ -259,6 +271,7 @@ class LiveConnection:
         try:
             return await fresh_params(self._params)
         except Exception as error:
+            self._counts.count("params_failed")
             name = self._definition.name
             throttled.log(
                 logging.WARNING,
@@ -285,10 +298,12 @@ class LiveConnection:
         elif (refusal := self._refused(ending)) is not None:
             self._end(str(refusal), refusal)
         else:
+            self._counts.count("connecting_failed")
             return self._backoff.next_delay()
         return 0
 
     def _after_loss(self, ending: Ending) -> float:
+        self._counts.count("connection_lost")
         self._log(logging.INFO, "lost the connection to %s: %s", ending)
         self._status.set("disconnected")
         self._backoff.lasted(trio.current_time() - self._opened_at)

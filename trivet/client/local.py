@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from trivet.client.connection import fresh_params, open_connection
+from trivet.client.counts import Counts
 from trivet.client.local_session import LocalDialer
 from trivet.client.values import LocalValues
 from trivet.declare.action import Action
@@ -40,6 +41,12 @@ class LocalTransport:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
+        self._counts = Counts()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        return self._counts.counters
 
     def target(self, actor: type[Any], address: Address, /) -> LocalTarget:
         """Address an actor.
@@ -51,7 +58,7 @@ class LocalTransport:
         """
         definition = self._runtime.registry.find(actor)
         check_key(address.key)
-        return LocalTarget(self._runtime, definition, address)
+        return LocalTarget(self._runtime, definition, address, self._counts)
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
@@ -65,6 +72,7 @@ class LocalTarget:
 
     __slots__ = (
         "_address",
+        "_counts",
         "_definition",
         "_instance",
         "_is_hooked",
@@ -73,8 +81,11 @@ class LocalTarget:
         "_runtime",
     )
 
-    def __init__(self, runtime: Runtime, definition: Definition, address: Address) -> None:
+    def __init__(
+        self, runtime: Runtime, definition: Definition, address: Address, counts: Counts
+    ) -> None:
         self._runtime = runtime
+        self._counts = counts
         self._definition = definition
         self._address = address
         # Looked up once: a call of an idle actor costs little more than these. A synchronous action
@@ -134,7 +145,7 @@ class LocalTarget:
         if current_turn() is not None:
             await self._wait_awake()
         dialer = LocalDialer(self._runtime, LocalValues(self._definition), self._address)
-        async with open_connection(dialer, self, params) as live:
+        async with open_connection(dialer, self, params, Counts(self._counts)) as live:
             yield live
 
     async def _ask(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 from urllib.parse import quote
@@ -12,6 +12,7 @@ import trio
 
 from trivet.client.answers import check_answer, names_actor
 from trivet.client.connection import fresh_params, open_connection
+from trivet.client.counts import Counts
 from trivet.client.deadline import milliseconds_left
 from trivet.client.endpoint import Endpoint, StreamOpener, opener, parse_endpoint
 from trivet.client.http import HttpPool, HttpRequest, HttpResponse
@@ -87,7 +88,13 @@ class NetworkTransport:
         self.connect = connect
         self.pool = pool
         self.lookup = Lookup(endpoint, pool)
+        self.counts = Counts()
         self._naming = naming
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        return self.counts.counters
 
     def target(self, actor: type[Any], address: Address, /) -> NetworkTarget:
         """Address an actor.
@@ -149,10 +156,16 @@ class NetworkTarget:
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open a connection."""
         transport = self._transport
+        counts = Counts(transport.counts)
         dialer = WebSocketDialer(
-            transport.endpoint, transport.connect, self._values, self.route, self._address.create
+            transport.endpoint,
+            transport.connect,
+            self._values,
+            self.route,
+            creates=self._address.create,
+            count=counts.count,
         )
-        return open_connection(dialer, self, params)
+        return open_connection(dialer, self, params, counts)
 
     async def route(self) -> GatewayTarget:
         """Return how a URL names the actor, asking the server where a key fits into none."""
@@ -199,6 +212,7 @@ class NetworkTarget:
                 delay = None if reached else repeat_delay(error, tries, creates=creates)
                 if delay is None:
                     raise
+            self._transport.counts.count("request_repeated")
             await trio.sleep(delay)
             tries += 1
 

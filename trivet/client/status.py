@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Self
 
 from trivet.client.subscription import Feed
@@ -15,11 +15,15 @@ __all__ = ["Status"]
 class Status:
     """Where a connection stands.
 
+    Args:
+        count: Counts changes that a follower has no room for.
+
     Attributes:
         value: The status.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str], None]) -> None:
+        self._count = count
         self.value: ConnectionStatus = "connecting"
         # Nobody has to say that he stopped following.
         self._followers: weakref.WeakSet[StatusChanges] = weakref.WeakSet()
@@ -30,7 +34,8 @@ class Status:
             return
         self.value = value
         for follower in tuple(self._followers):
-            follower.put(value)
+            if not follower.put(value):
+                self._count("status_dropped")
 
     def changes(self) -> AsyncIterator[ConnectionStatus]:
         """Return an iterator over every change from now on."""
@@ -47,11 +52,12 @@ class StatusChanges:
         if ended:
             self._feed.end()
 
-    def put(self, value: ConnectionStatus) -> None:
-        """Add a change."""
-        self._feed.put(value)
+    def put(self, value: ConnectionStatus) -> bool:
+        """Add a change; tell whether there was room."""
+        has_room = self._feed.put(value)
         if value == "closed":
             self._feed.end()
+        return has_room
 
     def __aiter__(self) -> Self:
         return self

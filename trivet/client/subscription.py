@@ -54,9 +54,11 @@ class Feed(Generic[T]):
         self.ended = True
         self._wake()
 
-    def clear(self) -> None:
-        """Forget what nobody will read."""
+    def clear(self) -> int:
+        """Forget what nobody will read; tell how much that was."""
+        unread = len(self._items)
         self._items.clear()
+        return unread
 
     async def get(self) -> T:
         """Wait for the next item.
@@ -92,14 +94,19 @@ class LiveSubscription:
 
     Args:
         readers: Makes the payloads, by the event's name.
-        leave: Called once, when nobody listens any more.
+        leave: Called when nobody listens any more.
+        count: Counts events that nobody gets.
     """
 
     def __init__(
-        self, readers: Mapping[str, Reader], leave: Callable[[LiveSubscription], None]
+        self,
+        readers: Mapping[str, Reader],
+        leave: Callable[[LiveSubscription], None],
+        count: Callable[[str, int], None],
     ) -> None:
         self._readers = readers
         self._leave = leave
+        self._count = count
         self._feed: Feed[tuple[str, Any]] = Feed()
 
     @property
@@ -110,6 +117,7 @@ class LiveSubscription:
     def put(self, name: str, arrived: Any) -> None:
         """Add an event, or end with an overflow."""
         if not self._feed.put((name, arrived)):
+            self._count("event_overflowed", 1)
             self._leave(self)
 
     def end(self) -> None:
@@ -135,7 +143,7 @@ class LiveSubscription:
     ) -> None:
         self._leave(self)
         self._feed.end()
-        self._feed.clear()
+        self._count("event_dropped", self._feed.clear())
 
 
 class Subscriptions:
@@ -143,9 +151,13 @@ class Subscriptions:
 
     What arrives before the application has had a chance to subscribe waits for the first who does:
     an actor may send events while it lets a connection in.
+
+    Args:
+        count: Counts events that nobody gets.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, count: Callable[[str, int], None]) -> None:
+        self._count = count
         self._session: Session | None = None
         self._by_name: dict[str, dict[LiveSubscription, None]] = {}
         self._early: deque[tuple[str, Any]] = deque(maxlen=CAPACITY)
@@ -154,7 +166,7 @@ class Subscriptions:
 
     def add(self, readers: Mapping[str, Reader]) -> LiveSubscription:
         """Subscribe to events, from now on."""
-        subscription = LiveSubscription(readers, self._remove)
+        subscription = LiveSubscription(readers, self._remove, self._count)
         if self._ended:
             subscription.end()
             return subscription
@@ -187,7 +199,10 @@ class Subscriptions:
             for subscription in tuple(listeners):
                 subscription.put(name, arrived)
         elif self._keeps_early:
+            self._count("event_dropped", len(self._early) == CAPACITY)
             self._early.append((name, arrived))
+        else:
+            self._count("event_dropped", 1)
 
     def end(self) -> None:
         """End every subscription, now and later."""
@@ -195,6 +210,7 @@ class Subscriptions:
         for subscription in {s: None for listeners in self._by_name.values() for s in listeners}:
             subscription.end()
         self._by_name.clear()
+        self._count("event_dropped", len(self._early))
         self._early.clear()
 
     def _give_early(self, subscription: LiveSubscription) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Final
 
@@ -20,14 +20,16 @@ class WatchedStream(trio.abc.Stream):
 
     Args:
         stream: The stream itself.
+        count: Counts servers that have vanished.
 
     Attributes:
         handshake: Cancelled when nothing more will arrive.
         failure: What ended the stream, for people; ``None`` while it stands.
     """
 
-    def __init__(self, stream: trio.abc.Stream) -> None:
+    def __init__(self, stream: trio.abc.Stream, count: Callable[[str], None]) -> None:
         self._stream = stream
+        self._count = count
         self._heard_at = trio.current_time()
         self.handshake = trio.CancelScope()
         self.failure: str | None = None
@@ -80,6 +82,7 @@ class WatchedStream(trio.abc.Stream):
                 await trio.sleep(DEAD_AFTER)
                 if self._heard_at == heard_at:
                     break
+            self._count("server_vanished")
             await trio.aclose_forcefully(self)
             nursery.cancel_scope.cancel()
 

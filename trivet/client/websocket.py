@@ -38,6 +38,7 @@ from trivet.logs import Throttled, about
 from trivet.protocol.client import MAX_FRAME, ClientConnection, ClientState
 from trivet.protocol.close import CloseCode
 from trivet.protocol.codec import CODECS
+from trivet.protocol.errors import RemoteProtocolError
 from trivet.protocol.gateway import GatewayTarget, gateway_url
 from trivet.protocol.handshake import EXTENSION, subprotocols
 from trivet.protocol.messages import ActionResponse, ErrorMessage, EventMessage, Init
@@ -68,6 +69,7 @@ class WebSocketDialer:
         values: How values travel.
         route: Tells how a URL names the actor.
         creates: Whether the actor is created if there is none.
+        count: Counts what its server does wrong.
     """
 
     def __init__(
@@ -76,13 +78,16 @@ class WebSocketDialer:
         connect: StreamOpener,
         values: WireValues,
         route: Callable[[], Awaitable[GatewayTarget]],
+        *,
         creates: bool,
+        count: Callable[[str], None],
     ) -> None:
         self.values = values
         self.creates = creates
         self._endpoint = endpoint
         self._connect = connect
         self._route = route
+        self._count = count
 
     async def run(self, params: Any, receiver: Receiver, /) -> Ending:
         """Open a session and serve it until its end."""
@@ -95,7 +100,7 @@ class WebSocketDialer:
         try:
             async with trio.open_nursery() as nursery:
                 socket = await self._shake_hands(nursery, stream, path, offered)
-                session = WebSocketSession(socket, receiver)
+                session = WebSocketSession(socket, receiver, self._count)
                 nursery.start_soon(session.write)
                 nursery.start_soon(stream.keep_alive, socket)
                 ending = await session.read()
@@ -121,7 +126,7 @@ class WebSocketDialer:
     async def _open_stream(self) -> WatchedStream:
         with trio.move_on_after(DIAL_TIME):
             try:
-                return WatchedStream(await self._connect())
+                return WatchedStream(await self._connect(), self._count)
             except (OSError, trio.BrokenResourceError) as error:
                 raise SessionLost(f"cannot connect: {error}") from error
         raise SessionLost(f"no connection within {DIAL_TIME:g} s")
@@ -150,15 +155,19 @@ class WebSocketSession:
     Args:
         socket: The WebSocket.
         receiver: Who hears what arrives.
+        count: Counts what the server does wrong.
 
     Attributes:
         is_leaving: Whether the client has begun to say goodbye.
     """
 
-    def __init__(self, socket: WebSocketConnection, receiver: Receiver) -> None:
+    def __init__(
+        self, socket: WebSocketConnection, receiver: Receiver, count: Callable[[str], None]
+    ) -> None:
         self.is_leaving = False
         self._socket = socket
         self._receiver = receiver
+        self._count = count
         self._machine = ClientConnection(CODECS["cbor"])
         self._reading = trio.CancelScope()
         self._given_up = f"no Init within {INIT_TIME:g} s"
@@ -228,13 +237,19 @@ class WebSocketSession:
         self._outbox.append(payload)
         self._news.set()
         if len(self._outbox) > OUTBOX_SIZE:
+            self._count("server_stalled")
             self._machine.close()
             self._given_up = "the server takes nothing"
             self._reading.cancel()
 
     def _take(self, message: str | bytes) -> None:
         data = message.encode() if isinstance(message, str) else message
-        match self._machine.receive(data):
+        try:
+            received = self._machine.receive(data)
+        except RemoteProtocolError:
+            self._count("message_malformed")
+            raise
+        match received:
             case Init():
                 self._reading.deadline = math.inf
                 self._receiver.opened(self)

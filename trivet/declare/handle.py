@@ -6,7 +6,7 @@ actor) or a ``LiveTarget`` (one open connection) of some transport; the protocol
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Self, overload
@@ -196,6 +196,11 @@ class Connection(Handle[A_co]):
         """Iterate over every later change of ``status``; it ends after ``"closed"``."""
         return self._live.status_changes()
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again, by name, as of now."""
+        return self._live.counters
+
     @overload
     def events(self, event: Event[T], /) -> Subscription[T]: ...
     @overload
@@ -237,6 +242,11 @@ class Client:
     def transport(self) -> Transport:
         """How it reaches actors."""
         return self._transport
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped or had to be done again, its connections included."""
+        return self._transport.counters
 
     def _handle(self, actor: Any, key: tuple[str, ...], create: bool) -> Handle[Any]:
         """Make the handle of a key, or return the one that was made for it and is remembered.
@@ -358,6 +368,11 @@ class LiveTarget(Target, Protocol):
         """Iterate over changes of the status."""
         ...
 
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        ...
+
     def subscribe(self, events: tuple[Event[Any], ...], /) -> Subscription[Any]:
         """Subscribe to declared events."""
         ...
@@ -369,6 +384,11 @@ class LiveTarget(Target, Protocol):
 
 class Transport(Protocol):
     """A way to reach actors."""
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        ...
 
     def target(self, actor: type[Any], address: Address, /) -> Target:
         """Address an actor."""

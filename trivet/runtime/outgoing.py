@@ -6,7 +6,7 @@ rests on is stored, and so ends the segment of the turn that makes it.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +38,11 @@ class OutgoingTransport:
     def __init__(self, transport: Transport, instance: Instance) -> None:
         self._transport = transport
         self._instance = instance
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        return self._transport.counters
 
     def target(self, actor: type[Any], address: Address, /) -> OutgoingTarget:
         """Address an actor."""
@@ -108,6 +113,11 @@ class OutgoingConnection(OutgoingTarget):
     def status_changes(self) -> AsyncIterator[ConnectionStatus]:
         """Iterate over changes of the status."""
         return self._live.status_changes()
+
+    @property
+    def counters(self) -> Mapping[str, int]:
+        """How often each thing was dropped, or had to be done again."""
+        return self._live.counters
 
     def subscribe(self, events: tuple[Event[Any], ...], /) -> Subscription[Any]:
         """Subscribe to declared events."""

@@ -26,7 +26,16 @@ class Saver:
         since: When that began.
     """
 
-    __slots__ = ("_in_flight", "_landed", "_lost", "_sealed", "_storage", "_waiter", "is_saving", "since")
+    __slots__ = (
+        "_in_flight",
+        "_landed",
+        "_lost",
+        "_sealed",
+        "_storage",
+        "_waiter",
+        "is_saving",
+        "since",
+    )
 
     def __init__(self, storage: Storage, landed: Callable[[StorageError | None], None]) -> None:
         self.is_saving = False
