@@ -8,7 +8,7 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.client.scripted import Asked, Room, ScriptedDialer, connected, passing
+from tests.client.scripted import Asked, Room, ScriptedDialer, connected, lost, passing
 from trivet.declare.actor import Actor
 from trivet.declare.errors import (
     ConnectionClosed,
@@ -57,6 +57,39 @@ async def test_losses_are_retried_with_a_backoff_that_health_resets(
         attempt.end()
         before = trio.current_time()
         assert (await dialer.opened(4)).started_at - before == pytest.approx(0.25)
+
+
+async def test_several_restarts_in_a_row_keep_nobody_away(autojump_clock: MockClock) -> None:
+    """Each takes four seconds: the connection is back soon after, however many there are."""
+    dialer = ScriptedDialer()
+    async with connected(dialer) as (_, attempt, _):
+        number, away = 0, list[float]()
+        for _ in range(5):
+            await trio.sleep(20)
+            attempt.end()
+            since = trio.current_time()
+            while True:
+                number += 1
+                attempt = await dialer.dialled(number)
+                if attempt.started_at - since >= 4:
+                    break
+                attempt.fail(lost())
+            attempt.open()
+            away.append(attempt.started_at - since)
+        assert away == [7.75, 7.5, 7, 6, 4]
+
+
+async def test_a_server_that_crashes_again_and_again_is_met_by_no_crowd(
+    autojump_clock: MockClock,
+) -> None:
+    """Who is let in and lost at once stays away for twice as long each time, up to the limit."""
+    dialer = ScriptedDialer()
+    async with connected(dialer) as (_, attempt, _):
+        for number in range(10):
+            attempt.end()
+            since = trio.current_time()
+            attempt = await dialer.opened(number + 1)
+            assert attempt.started_at - since == min(30, 0.25 * 2**number)
 
 
 async def test_who_is_kicked_comes_back_at_once(autojump_clock: MockClock) -> None:

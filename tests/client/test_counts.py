@@ -130,7 +130,9 @@ async def test_changes_of_status_that_nobody_reads() -> None:
 async def test_replies_that_nobody_waits_for() -> None:
     dialer = ScriptedDialer()
     async with connected(dialer) as (conn, attempt, nursery):
-        cancelled, other = Asked(nursery, conn, "one"), Asked(nursery, conn, "two")
+        cancelled = Asked(nursery, conn, "one")
+        await wait_all_tasks_blocked()
+        other = Asked(nursery, conn, "two")
         await wait_all_tasks_blocked()
         cancelled.scope.cancel()
         await wait_all_tasks_blocked()

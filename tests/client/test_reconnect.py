@@ -30,9 +30,36 @@ def test_the_jitter_is_full(numbers: list[float]) -> None:
 @pytest.mark.parametrize(("seconds", "delay"), [(29.9, 1), (30, 0.25), (1e6, 0.25)])
 def test_half_a_minute_of_health_begins_anew(seconds: float, delay: float) -> None:
     backoff = Backoff(lambda: 1.0)
-    assert [backoff.next_delay(), backoff.next_delay()] == [0.25, 0.5]
-    backoff.lasted(seconds)
-    assert backoff.next_delay() == delay
+    for begins_with in (0.25, 0.5):
+        backoff.stood(1)
+        assert backoff.lost() == begins_with
+    backoff.stood(seconds)
+    assert backoff.lost() == delay
+
+
+def test_what_an_outage_took_is_not_carried_into_the_next() -> None:
+    backoff = Backoff(lambda: 1.0)
+    for begins_with in (0.25, 0.5, 1):
+        assert [backoff.next_delay() for _ in range(20)][-1] == 30
+        backoff.stood(1)
+        assert backoff.lost() == begins_with
+
+
+def test_losses_in_a_row_begin_ever_slower_up_to_half_a_minute() -> None:
+    backoff = Backoff(lambda: 1.0)
+    delays: list[float] = []
+    for _ in range(10):
+        backoff.stood(29)
+        delays.append(backoff.lost())
+    assert delays == [0.25, 0.5, 1, 2, 4, 8, 16, 30, 30, 30]
+    assert backoff.next_delay() == 30
+
+
+def test_who_comes_back_at_once_makes_the_next_outage_no_longer() -> None:
+    backoff = Backoff(lambda: 1.0)
+    for _ in range(10):
+        backoff.stood(1)
+    assert backoff.lost() == 0.25
 
 
 @pytest.mark.parametrize(

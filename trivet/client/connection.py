@@ -306,9 +306,9 @@ class LiveConnection:
         self._counts.count("connection_lost")
         self._log(logging.INFO, "lost the connection to %s: %s", ending)
         self._status.set("disconnected")
-        self._backoff.lasted(trio.current_time() - self._opened_at)
+        self._backoff.stood(trio.current_time() - self._opened_at)
         # As the official clients do: who is kicked comes back at once.
-        return 0 if ending.is_kick else self._backoff.next_delay()
+        return 0 if ending.is_kick else self._backoff.lost()
 
     def _refused(self, ending: Ending) -> Error | None:
         error = self._refusal or ending.refusal()

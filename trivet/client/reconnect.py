@@ -43,6 +43,11 @@ ACTOR_DELAY = 0.1
 class Backoff:
     """How long to wait before the next attempt: full jitter under a ceiling that doubles.
 
+    It doubles with each attempt of an outage, and an outage that is over is over: the next begins
+    low again, so a server may restart several times in a row and all are back soon. But it begins
+    twice as high as the one before, unless the connection has been healthy for long enough: a server
+    that crashes again and again as soon as it is reached is met by no crowd.
+
     Args:
         randomness: Returns numbers from 0 up to 1.
     """
@@ -50,6 +55,7 @@ class Backoff:
     def __init__(self, randomness: Callable[[], float] = random.random) -> None:
         self._randomness = randomness
         self._ceiling = FIRST_CEILING
+        self._begin = FIRST_CEILING
 
     def next_delay(self) -> float:
         """Return the seconds before the next attempt."""
@@ -57,10 +63,16 @@ class Backoff:
         self._ceiling = min(LAST_CEILING, 2 * self._ceiling)
         return delay
 
-    def lasted(self, seconds: float) -> None:
-        """Begin anew if a connection was healthy for long enough."""
+    def stood(self, seconds: float) -> None:
+        """Take note that a connection was open for so long, and is not any more."""
         if seconds >= HEALTHY_AFTER:
-            self._ceiling = FIRST_CEILING
+            self._begin = FIRST_CEILING
+        self._ceiling = self._begin
+
+    def lost(self) -> float:
+        """Return the seconds before the first attempt of an outage."""
+        self._begin = min(LAST_CEILING, 2 * self._begin)
+        return self.next_delay()
 
 
 def is_refusal(error: Error, *, creates: bool) -> bool:
