@@ -10,6 +10,7 @@ import pytest
 
 import trivet
 from examples.chat_room import ChatRoom, Login, Message, registry
+from trivet.testing.state import check_state
 
 ROOT = Path(__file__).parents[1]
 PYTHON_BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
@@ -29,6 +30,18 @@ async def test_everybody_hears_what_is_said() -> None:
 
 
 # end of the test
+
+
+# a test that checks states
+async def test_states_change_in_turns_only() -> None:
+    async with trivet.open_runtime(registry) as runtime:
+        with check_state(runtime):
+            room = runtime.client.get_or_create(ChatRoom, "test")
+            async with room.connect(Login("ann-token")) as ann:
+                await ann.call(ChatRoom.send, "hello")
+
+
+# end of the checked test
 
 
 @pytest.mark.parametrize(

@@ -79,7 +79,7 @@ def answer_inline(
         kwargs: Keyword arguments, checked and copied.
         passage: What the answer waits for, if the actor's effects wait for its saves.
     """
-    mailbox, touched = instance.mailbox, instance.state.touched
+    mailbox, touched = instance.mailbox, method.readonly and instance.state.trust()
     turn = mailbox.holder = instance.runtime.inline_turn
     try:
         if kwargs is None:
@@ -98,7 +98,7 @@ def answer_inline(
             conn, turn.conn = turn.conn, None
             instance.reception.call_ended(conn, turn)
         if method.readonly:
-            instance.state.touched = touched
+            instance.state.trusted(method.name, touched)
         if passage is not None:
             instance.gate.emit(passage.release, passage.drop)
         if mailbox.queue or mailbox.gate is not None:
@@ -110,7 +110,8 @@ def answer_inline(
 
 def run_inline(call: Submission) -> None:
     """Run a synchronous call of a link now, on its reader's task."""
-    instance, touched = call.instance, call.instance.state.touched
+    instance, readonly = call.instance, call.method.readonly
+    touched = readonly and instance.state.trust()
     instance.mailbox.enter(call)
     call.is_inline = True
     if call.deadline < math.inf:  # else nobody can ask for anything that only the call knows
@@ -124,8 +125,8 @@ def run_inline(call: Submission) -> None:
     else:
         call.result(value)
     finally:
-        if call.method.readonly:
-            instance.state.touched = touched
+        if readonly:
+            instance.state.trusted(call.label, touched)
         instance.mailbox.end(call)
 
 

@@ -118,7 +118,7 @@ class Instance:
         self.actor_id = ""
         self.phase = ACTOR.start
         self.since = trio.current_time()
-        self.mailbox = Mailbox(self.limits.mailbox)
+        self.mailbox: Mailbox = runtime.mailbox_type(self.limits.mailbox)
         self.state = self._fresh_state()
         self.context: contextvars.Context = runtime.context.copy()
         self.run_in_context = self.context.run
@@ -212,7 +212,7 @@ class Instance:
 
     def _fresh_state(self) -> State | NoState:
         shape = self.definition.state
-        return NO_STATE if shape is None else State(self, shape)
+        return NO_STATE if shape is None else self.runtime.state_type(self, shape)
 
     def crash(self, why: str) -> None:
         """Stop it at once; its links stay and the next instance takes them up."""

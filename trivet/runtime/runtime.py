@@ -26,9 +26,11 @@ from trivet.runtime.deadlines import Deadlines
 from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
 from trivet.runtime.life import stop
+from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.records import Records
 from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
+from trivet.runtime.state import State
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -51,10 +53,14 @@ class Runtime:
         storage: Where actors live while they are not awake.
         nursery: The parent of every actor.
         closing: Whether it has begun to end: no connection opens any more.
+        state_type: What holds the states of its instances.
+        mailbox_type: What holds their turns.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
 
     client: Client
+    state_type: type[State] = State
+    mailbox_type: type[Mailbox] = Mailbox
 
     def __init__(
         self,

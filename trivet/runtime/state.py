@@ -74,6 +74,14 @@ class State:
         """
         self.value = self._shape.copy(value)
 
+    def trust(self) -> bool:
+        """Begin to take a readonly action's word that it changes nothing; give it to ``trusted``."""
+        return self.touched
+
+    def trusted(self, action: str, touched: bool) -> None:
+        """End that: the action with this name has only looked, if it has touched the state."""
+        self.touched = touched
+
     def assign(self, value: Any) -> None:
         """Replace the state.
 
@@ -169,6 +177,13 @@ class NoState:
 
     def make(self, value: Any) -> None:
         """Have nothing to make."""
+
+    def trust(self) -> bool:
+        """Have nothing that could be changed."""
+        return False
+
+    def trusted(self, action: str, touched: bool) -> None:
+        """Have nothing that could be changed."""
 
     def assign(self, value: Any) -> None:
         """Refuse.

@@ -138,12 +138,14 @@ class Worker:
         if call.method.atomic:
             with all_or_nothing(self._instance, call):
                 return copied(call.method.copy_result, await self._run_method(call), call.where)
-        touched = self._instance.state.touched
+        if not call.method.readonly:
+            return await self._run_method(call)
+        touched = self._instance.state.trust()
         try:
             return await self._run_method(call)
         finally:
-            if call.method.readonly and not call.has_lent:  # hooks that borrow it are not trusted
-                self._instance.state.touched = touched
+            if not call.has_lent:  # hooks that borrow it are not trusted
+                self._instance.state.trusted(call.label, touched)
 
     async def _run_method(self, call: Call) -> Any:
         instance, method, now = self._instance, call.method, trio.current_time()
