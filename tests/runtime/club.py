@@ -21,12 +21,13 @@ from trivet.runtime.runtime import Runtime
 
 @attrs.frozen
 class Guest:
-    """Who connects, how its ``on_disconnect`` behaves, and whom its hooks throw out."""
+    """Who connects, how its ``on_disconnect`` behaves, and whom its hooks throw out, and when."""
 
     name: str
     leaves: str = "quick"
     throws_out_at: str = ""
     throws_out: str = ""
+    waits: float = 0
 
 
 @attrs.define
@@ -76,6 +77,7 @@ class Club(Actor[None, Guest, Guest], call_hooks=False):
 
     async def throw_out_at(self, hook: str, conn: Conn[Guest]) -> None:
         if conn.state.throws_out_at == hook:
+            await trio.sleep(conn.state.waits)
             await self.throw_out(conn.state.throws_out)
 
     async def run(self) -> None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
 
 import pytest
 import trio
 from hypothesis import given, strategies as st
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.runtime.club import Guest, scene
+from tests.runtime.club import Guest, Scene, scene
+from tests.runtime.links import Manner
 
 
 async def test_a_queued_hook_is_pulled_forward(autojump_clock: MockClock) -> None:
@@ -146,3 +149,60 @@ async def test_a_lender_waits_for_every_hook_that_borrows_within_hooks(
         # Each link takes two seconds to close; a hook is cut after five, unless another borrows.
         assert trio.current_time() == 4 * 2 + 5
         assert it.club.log.count("bob left") == 1
+
+
+@asynccontextmanager
+async def row_of_hooks(depth: int) -> AsyncGenerator[tuple[Scene, str]]:
+    """Hooks that each await the end of the next at the last moment; the last never ends by itself.
+
+    The first link never closes by itself.
+    """
+    names = [*(f"guest {number}" for number in range(depth - 1)), "bob"]
+    async with scene("silent" if depth == 1 else "polite", leaves="hanging") as it:
+        for name, following in itertools.pairwise(names):
+            guest = Guest(name, throws_out_at="disconnect", throws_out=following, waits=4.5)
+            manner: Manner = "silent" if name == names[0] else "polite"
+            await it.enter(guest, manner).gets("init")
+        yield it, names[0]
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+async def test_a_turn_waits_five_seconds_more_for_each_hook_within_hooks(
+    depth: int, autojump_clock: MockClock
+) -> None:
+    async with row_of_hooks(depth) as (it, first):
+        async with it.club.turn():
+            await it.club.throw_out(first)
+            assert it.club.hooks_running == 0
+        took = it.club.reports[-1].took
+        assert took == 5 + 4.5 * (depth - 1) + 5
+        assert took <= 5 + 5 * depth, "what the page says"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3, 4])
+async def test_who_has_no_turn_waits_for_ten_seconds_at_most(
+    depth: int, autojump_clock: MockClock
+) -> None:
+    async with row_of_hooks(depth) as (it, first):
+        await it.club.throw_out(first)
+        report = it.club.reports[-1]
+        assert (report.gone, report.visible) == (True, False)
+        if depth == 1:
+            assert (report.took, report.left) == (10, True)
+        else:  # the hook has been cut, and waits for those within it
+            assert report.took == pytest.approx(10.1)
+            assert (report.left, it.club.hooks_running) == (False, 2)
+        await trio.sleep(5 * depth)
+        assert it.club.hooks_running == 0
+
+
+async def test_a_hook_that_is_cut_while_the_next_link_closes_waits_for_no_hook(
+    autojump_clock: MockClock,
+) -> None:
+    async with scene("silent", leaves="hanging") as it:
+        guest = Guest("eve", throws_out_at="disconnect", throws_out="bob", waits=3)
+        await it.enter(guest, "silent").gets("init")
+        async with it.club.turn():
+            await it.club.throw_out("eve")
+            assert it.club.log[-1] == "eve left"
+        assert it.club.reports[-1].took == 10  # bob's link is given up three seconds later

@@ -79,8 +79,9 @@ class _WatchedMailbox(Mailbox):
         self.state: _WatchedState | None = None
         super().__init__(limit)
 
+    # It is read and set like the slot it takes the place of.
     @property
-    def holder(self) -> Turn | None:  # type: ignore[override]  # what assigns it is watched
+    def holder(self) -> Turn | None:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self._holder
 
     @holder.setter
