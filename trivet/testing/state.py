@@ -81,11 +81,13 @@ class _WatchedMailbox(Mailbox):
 
     # It is read and set like the slot it takes the place of.
     @property
-    def holder(self) -> Turn | None:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def holder(self) -> Turn | None:
         return self._holder
 
     @holder.setter
-    def holder(self, turn: Turn | None) -> None:
+    def holder(  # pyright: ignore[reportIncompatibleVariableOverride]
+        self, turn: Turn | None
+    ) -> None:
         if self.state is not None:
             self.state.look(lawful=self._holder is not None)
         self._holder = turn
