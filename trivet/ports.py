@@ -255,6 +255,25 @@ class Storage(Protocol):
         """
         ...
 
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        """Return who the actor with an id is, without its state and connections.
+
+        It takes the same time whatever the size of these, and says nothing about them: of an
+        actor whose state alone is damaged, it still says who that is.
+
+        Raises:
+            RecordDamaged: If who it is cannot be trusted.
+        """
+        ...
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return who has a key, like ``identify``.
+
+        Raises:
+            RecordDamaged: If who it is cannot be trusted.
+        """
+        ...
+
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections.
 

@@ -131,6 +131,14 @@ class HeldStorage(MemoryStorage):
         await self._look()
         return await super().load(actor_id)
 
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        await self._look()
+        return await super().identify(actor_id)
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        await self._look()
+        return await super().identify_by_key(name, key)
+
     async def _look(self) -> None:
         await trio.lowlevel.checkpoint()
         if self.broken:

@@ -24,22 +24,33 @@ from trivet.storage.memory import MemoryStorage
 SECRET = "the-password-is-swordfish"
 TOKEN = "a-token-of-ann"
 LATE = "never"
+FORBIDDEN = {"group": "auth", "code": "forbidden", "message": "Forbidden"}
 
 
 class Watched(MemoryStorage):
-    """Counts how often anybody looks for an actor."""
+    """Counts how often anybody looks for an actor, and reads its state."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.looks = 0
+        self.looks = self.states = 0
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         self.looks += 1
+        self.states += 1
         return await super().find(name, key)
 
     async def load(self, actor_id: str) -> ActorRecord | None:
         self.looks += 1
+        self.states += 1
         return await super().load(actor_id)
+
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        self.looks += 1
+        return await super().identify(actor_id)
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        self.looks += 1
+        return await super().identify_by_key(name, key)
 
     async def list(self, name: str) -> list[ActorRecord]:
         self.looks += 1
@@ -160,11 +171,43 @@ async def test_a_refusal_says_the_same_whatever_there_is(
         storage.looks = 0
         reply = await site.http().request(method, address.format(id=actor_id), body)
         assert (reply.status, reply.error) == (403, "auth.forbidden")
-        assert reply.json == {"group": "auth", "code": "forbidden", "message": "Forbidden"}
+        assert reply.json == FORBIDDEN
         assert Safe.asked == intents[:1]
         assert storage.looks == 0
         assert not site.runtime.directory.instances
         assert site.counters.counts["authorize_refused"] == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "address", "body"), [request[:3] for request in REQUESTS if "{id}" in request[1]]
+)
+async def test_a_refusal_by_id_takes_no_longer_for_a_large_state(
+    method: str, address: str, body: bytes, autojump_clock: MockClock
+) -> None:
+    """Another class lets the request through, so that the actor's must be found out."""
+    storage = Watched()
+    async with serving(Safe, Open, storage=storage) as site:
+        actor_id = await made(site, Safe)
+        await site.runtime.aclose()
+        site.runtime.closing = False
+        storage.looks = storage.states = 0
+        reply = await site.http().request(method, address.format(id=actor_id), body)
+        assert reply.json in (FORBIDDEN, {"actors": [], "pagination": {"cursor": None}})
+        assert storage.states == 0
+        assert "name=safe" in address or storage.looks == 1
+
+
+async def test_asking_for_actors_reads_no_state(autojump_clock: MockClock) -> None:
+    storage = Watched()
+    async with serving(Open, storage=storage) as site:
+        actor_id = await made(site, Open)
+        storage.states = 0
+        for query in (f"actor_ids={actor_id}", "name=open&key=a", "name=open"):
+            reply = await site.http().request("GET", f"/actors?{query}")
+            assert [actor["actor_id"] for actor in reply.json["actors"]] == [actor_id]
+        body = json.dumps({"name": "open", "key": "a"}).encode()
+        assert (await site.http().request("PUT", "/actors", body)).status == 200
+        assert storage.states == 0
 
 
 @pytest.mark.parametrize(("method", "address", "body", "intents"), REQUESTS)

@@ -37,8 +37,12 @@ class Closed(Open, name="closed"):
         return False
 
 
-async def damaged_store(folder: Path) -> tuple[SqliteStorage, dict[str, str]]:
-    """A store whose states of the key ``damaged`` are others than were stored; and every id."""
+STATE = "update states set state = x'37' where id = ?"
+IDENTITY = "update actors set created_at = 7 where id = ?"
+
+
+async def damaged_store(folder: Path, damage: str) -> tuple[SqliteStorage, dict[str, str]]:
+    """A store whose actors of the key ``damaged`` are others than were stored; and every id."""
     path = folder / "actors.db"
     ids: dict[str, str] = {}
     async with serving(Open, Closed, storage=SqliteStorage(path)) as site:
@@ -50,8 +54,7 @@ async def damaged_store(folder: Path) -> tuple[SqliteStorage, dict[str, str]]:
     connection = sqlite3.connect(path)
     for name, actor_id in ids.items():
         if name.startswith("damaged"):
-            changed = "update states set state = ? where id = ?"
-            assert connection.execute(changed, (b"7", actor_id.encode())).rowcount == 1
+            assert connection.execute(damage, (actor_id.encode(),)).rowcount == 1
     connection.commit()
     connection.close()
     return SqliteStorage(path), ids
@@ -65,21 +68,24 @@ async def ask(site: Serving, method: str, address: str, body: bytes = b"") -> st
     return reply.error if reply.status >= 400 else str(reply.json["output"])
 
 
+@pytest.mark.parametrize("damage", [STATE, IDENTITY])
 @pytest.mark.parametrize("encoding", ["json", "cbor", "bare"])
-async def test_a_damaged_actor_fails_alone(encoding: str, tmp_path: Path) -> None:
-    storage, ids = await damaged_store(tmp_path)
+async def test_a_damaged_actor_fails_alone(encoding: str, damage: str, tmp_path: Path) -> None:
+    storage, ids = await damaged_store(tmp_path, damage)
     async with serving(Open, storage=storage) as site:
         damaged = ids["damaged open"]
         wanted = json.dumps({"name": "open", "key": "damaged"}).encode()
         for method, address, body in [
             ("POST", gateway("open", "damaged", "/action/add"), b"{}"),
             ("POST", f"/gateway/{damaged}/action/add", b"{}"),
-            ("GET", "/actors?name=open&key=damaged", b""),
-            ("GET", f"/actors?actor_ids={damaged}", b""),
             ("PUT", "/actors", wanted),
             ("POST", "/actors", wanted),
         ]:
             assert await ask(site, method, address, body) == "actor.state_corrupt"
+        # Who it is does not rest on its state.
+        heard = "damaged" if damage is STATE else "actor.state_corrupt"
+        assert await ask(site, "GET", "/actors?name=open&key=damaged") == heard
+        assert await ask(site, "GET", f"/actors?actor_ids={damaged}") == heard
         for address in (
             gateway("open", "damaged", "/connect"),
             f"/gateway/{damaged}/connect",
@@ -94,8 +100,11 @@ async def test_a_damaged_actor_fails_alone(encoding: str, tmp_path: Path) -> Non
         assert await ask(site, "POST", gateway("open", "sound", "/action/add"), b"{}") == "1"
 
 
-async def test_who_is_refused_does_not_hear_that_a_record_is_damaged(tmp_path: Path) -> None:
-    storage, ids = await damaged_store(tmp_path)
+@pytest.mark.parametrize("damage", [STATE, IDENTITY])
+async def test_who_is_refused_does_not_hear_that_a_record_is_damaged(
+    damage: str, tmp_path: Path
+) -> None:
+    storage, ids = await damaged_store(tmp_path, damage)
     async with serving(Open, Closed, storage=storage) as site:
         for actor_id in (ids["damaged closed"], ids["sound closed"], "0" * 32):
             call = f"/gateway/{actor_id}/action/add"
@@ -104,13 +113,15 @@ async def test_who_is_refused_does_not_hear_that_a_record_is_damaged(tmp_path: P
             assert await ask(site, "GET", f"/actors?actor_ids={actor_id}") == ""
             assert await ask(site, "GET", f"/actors?name=open&actor_ids={actor_id}") == ""
         every = ",".join(ids.values())
-        assert await ask(site, "GET", f"/actors?actor_ids={every}") == "sound"
+        # Of what does not say whose it is, nobody is told anything.
+        heard = "damaged sound" if damage is STATE else "sound"
+        assert await ask(site, "GET", f"/actors?actor_ids={every}") == heard
 
 
 async def test_asking_for_a_damaged_actor_does_not_fill_the_log(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    storage, ids = await damaged_store(tmp_path)
+    storage, ids = await damaged_store(tmp_path, IDENTITY)
     caplog.clear()
     async with serving(Open, storage=storage) as site:
         for _ in range(BURST + 5):

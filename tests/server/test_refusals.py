@@ -125,7 +125,7 @@ async def test_a_store_that_hangs_lets_the_client_try_again(
         async def hang(actor_id: str) -> None:
             await trio.sleep_forever()
 
-        monkeypatch.setattr(site.runtime.storage, "load", hang)
+        monkeypatch.setattr(site.runtime.storage, "identify", hang)
         started = trio.current_time()
         assert await refused(site, "/gateway/someone/connect") == ("actor.starting", 1011)
         assert trio.current_time() - started == 15

@@ -50,6 +50,9 @@ class Joining(MemoryStorage):
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         return await super().find(name, ("/".join(key),))
 
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        return await super().identify_by_key(name, ("/".join(key),))
+
 
 class Replacing(MemoryStorage):
     async def create(self, record: ActorRecord, durability: Durability) -> None:
@@ -73,6 +76,29 @@ class Unsorted(MemoryStorage):
 class Revealing(MemoryStorage):
     async def list(self, name: str) -> list[ActorRecord]:
         return [self._by_id[record.id] for record in await super().list(name)]
+
+
+class Telling(MemoryStorage):
+    """Tells the state with who an actor is."""
+
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        return await self.load(actor_id)
+
+
+class TellingByKey(MemoryStorage):
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        return await self.find(name, key)
+
+
+class Mistaking(MemoryStorage):
+    """Takes whoever it created last for everybody."""
+
+    async def create(self, record: ActorRecord, durability: Durability) -> None:
+        await super().create(record, durability)
+        self.last = record.id
+
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        return await super().identify(self.last)
 
 
 class Clearing(MemoryStorage):
@@ -181,6 +207,9 @@ class Failed(MemoryStorage):
         (Misnaming, "raises KeyTaken"),
         (Unsorted, "oldest first"),
         (Revealing, "without states"),
+        (Telling, "Who an actor is .* without state and connections. But by their ids"),
+        (TellingByKey, "Who an actor is .* without state and connections. But by their keys"),
+        (Mistaking, "Who an actor is .* But by their ids"),
         (Clearing, "without a state leaves it"),
         (Rejuvenating, "keep their age"),
         (Tearing, "nobody ever sees a part"),
@@ -216,4 +245,4 @@ async def test_an_unexpected_error_says_what_was_checked() -> None:
 
     with pytest.raises(RuntimeError, match="oops") as caught:
         await check_storage(Raising)
-    assert "neither found, loaded nor listed" in caught.value.__notes__[0]
+    assert "neither found, loaded, identified nor listed" in caught.value.__notes__[0]

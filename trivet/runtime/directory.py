@@ -129,7 +129,7 @@ class Directory:
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         key = address.key
         if address.actor_id is not None:
-            record = await self._runtime.records.load(address.actor_id)
+            record = await self._runtime.records.identify(address.actor_id)
             if record is None or record.name != definition.name:
                 raise not_found(definition.name, key)
             key = record.key

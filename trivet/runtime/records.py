@@ -67,6 +67,16 @@ class Records:
         with self._understandable(f"actor {actor_id}", about(actor_id=actor_id)):
             return await self._storage.load(actor_id)
 
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        """Return who the actor with an id is, without its state and connections."""
+        with _understandable(f"actor {actor_id}", about(actor_id=actor_id)):
+            return await self._storage.identify(actor_id)
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return who has a key, without state and connections."""
+        with _understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
+            return await self._storage.identify_by_key(name, key)
+
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""
         with self._understandable(f"the actors of {name}", about(actor=name)):

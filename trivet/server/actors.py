@@ -50,7 +50,7 @@ async def get_or_create_actor(exchange: Exchange) -> Answer:
     wanted = await _read(exchange)
     runtime = exchange.service.runtime
     created = False
-    if await runtime.records.find(wanted.definition.name, wanted.key) is None:
+    if await runtime.records.identify_by_key(wanted.definition.name, wanted.key) is None:
         created = await _created(exchange, wanted)
     address = Address(key=wanted.key, create=True, input=wanted.input)
     instance = await runtime.directory.awake(wanted.definition, address)
@@ -86,7 +86,7 @@ async def _find(exchange: Exchange, parameters: dict[str, str]) -> list[ActorRec
     if "key" in parameters:
         key = _valid(parse_key, parameters["key"])
         await _authorize(exchange, name, "get")
-        record = await records.find(name, key)
+        record = await records.identify_by_key(name, key)
         return [] if record is None else [record]
     exchange.service.admin.check(exchange.head)
     await _authorize(exchange, name, "manage")
@@ -109,7 +109,7 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
         await _authorize(exchange, name, "get")
         hidden = set[str]()
     may_be_another = name is not None or bool(hidden)
-    found = [await _load(exchange, actor_id, may_be_another) for actor_id in ids]
+    found = [await _identify(exchange, actor_id, may_be_another) for actor_id in ids]
     return [
         record
         for record in found
@@ -117,10 +117,10 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
     ]
 
 
-async def _load(exchange: Exchange, actor_id: str, may_be_another: bool) -> ActorRecord | None:
-    """Load a record; a damaged one, which may be none that the request asks for, is not there."""
+async def _identify(exchange: Exchange, actor_id: str, may_be_another: bool) -> ActorRecord | None:
+    """Say who an actor is; a damaged one, which may be none that the request asks for, is not there."""
     try:
-        return await exchange.service.runtime.records.load(actor_id)
+        return await exchange.service.runtime.records.identify(actor_id)
     except ActionError as error:
         if may_be_another and is_damaged(error):
             return None
@@ -150,7 +150,7 @@ async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
 
 
 async def _stored(exchange: Exchange, actor_id: str) -> dict[str, Any]:
-    record = await exchange.service.runtime.records.load(actor_id)
+    record = await exchange.service.runtime.records.identify(actor_id)
     if record is None:
         raise ActionError("Actor not found", group="actor", code="not_found")
     return _described(record)

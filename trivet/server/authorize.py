@@ -136,5 +136,5 @@ class Authorizer:
         instance = self._runtime.directory.running(actor_id)
         if instance is not None:
             return instance.definition
-        record = await self._runtime.records.load(actor_id)
+        record = await self._runtime.records.identify(actor_id)
         return None if record is None else self._runtime.registry.definitions.get(record.name)

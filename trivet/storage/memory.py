@@ -55,11 +55,21 @@ class MemoryStorage:
         """Return the actor with an id."""
         return self._by_id.get(actor_id)
 
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        """Return who the actor with an id is, without its state and connections."""
+        record = self._by_id.get(actor_id)
+        return None if record is None else _identity(record)
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return who has a key, without state and connections."""
+        actor_id = self._by_key.get((name, key))
+        return None if actor_id is None else _identity(self._by_id[actor_id])
+
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections."""
         found = [record for record in self._by_id.values() if record.name == name]
         found.sort(key=lambda record: record.created_at)
-        return [attrs.evolve(record, state=None, connections=()) for record in found]
+        return [_identity(record) for record in found]
 
     def commit(self, segment: Segment, done: Committed) -> None:
         """Store a segment, at once."""
@@ -76,3 +86,7 @@ class MemoryStorage:
             connections=tuple(connections.values()),
         )
         done(None)
+
+
+def _identity(record: ActorRecord) -> ActorRecord:
+    return attrs.evolve(record, state=None, connections=())

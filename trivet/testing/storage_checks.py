@@ -145,13 +145,31 @@ async def _(subject: Subject) -> None:
         await _expect(storage, *records)
 
 
-@_says("What was never created is neither found, loaded nor listed.")
+@_says("Who an actor is can be asked by its id and by its key, without state and connections.")
+async def _(subject: Subject) -> None:
+    bare = [_record("a", "1", at=1.5), _record("b", "2", name="hall")]
+    async with subject.open() as storage:
+        for record in bare:
+            full = attrs.evolve(record, state=b"1", connections=(_connection("1"),))
+            await storage.create(full, "power")
+            await _store(storage, Segment(actor_id=record.id, state=b"2"))
+        seen = [await storage.identify(record.id) for record in bare]
+        _require(seen == bare, f"by their ids they are {seen}")
+        seen = [await storage.identify_by_key(record.name, record.key) for record in bare]
+        _require(seen == bare, f"by their keys they are {seen}")
+
+
+@_says("What was never created is neither found, loaded, identified nor listed.")
 async def _(subject: Subject) -> None:
     async with subject.open() as storage:
         await storage.create(_record("one", "1"), "power")
         _require(await storage.find("room", ("2",)) is None, "it finds another key")
         _require(await storage.find("hall", ("1",)) is None, "it finds another name")
         _require(await storage.load("two") is None, "it loads another id")
+        _require(await storage.identify("two") is None, "it identifies another id")
+        for name, key in (("room", ("2",)), ("hall", ("1",))):
+            who = await storage.identify_by_key(name, key)
+            _require(who is None, "it identifies another key or name")
         _require(await storage.list("hall") == [], "it lists another name")
 
 
@@ -163,6 +181,9 @@ async def _(subject: Subject) -> None:
         for record in records:
             await storage.create(record, "power")
         await _expect(storage, *records)
+        for record in records:
+            who = await storage.identify_by_key(record.name, record.key)
+            _require(who == record, f"{record.key} is identified as {_short(who)}")
 
 
 @_says(

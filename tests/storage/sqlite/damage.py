@@ -182,6 +182,20 @@ def read(
         except RecordDamaged:
             damaged += 1
     for actor in random.sample(actors, most // 4):
+        bare = attrs.evolve(actor, state=None, connections=())
+        try:
+            who = random.choice(
+                [records.identify(from_text(actor.id)), records.identify_at(address(actor))]
+            )
+        except RecordDamaged:
+            damaged += 1
+        else:
+            # Who an actor is never changes: only whether it is there yet.
+            agreeing = {n for n in possible if (actor.id in worlds[n]) == (who is not None)}
+            assert who in {None, bare}, f"{actor.id} is taken for {who}"
+            assert agreeing, f"{actor.id} is there, or is not, in none of the worlds"
+            possible &= agreeing
+    for actor in random.sample(actors, most // 4):
         try:
             saw(records.load(from_text(actor.id)), actor.id, "loaded")
         except RecordDamaged:

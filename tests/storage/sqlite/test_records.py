@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 
 from tests.storage.sqlite import damage
 from tests.storage.sqlite.damage import World, after, listed_in
-from tests.storage.sqlite.stores import actor
+from tests.storage.sqlite.stores import FaultyStorage, actor
 from trivet.ports import (
     ActorRecord,
     KeyTaken,
@@ -169,6 +169,15 @@ async def test_a_record_that_was_altered_is_never_returned(tmp_path: Path, alter
             await storage.load("a")
         with pytest.raises(RecordDamaged):
             await storage.find("room", ("a",))
+        # Who it is does not rest on its state; but nobody is ever taken for another.
+        if " actors" in altered:
+            with pytest.raises(RecordDamaged):
+                await storage.identify("a")
+            with pytest.raises(RecordDamaged):
+                await storage.identify_by_key("room", ("a",))
+        else:
+            assert await storage.identify("a") == actor("a")
+            assert await storage.identify_by_key("room", ("a",)) == actor("a")
 
 
 @pytest.mark.parametrize(
@@ -238,19 +247,24 @@ class Hiding(sqlite3.Connection):
 
 
 @pytest.mark.parametrize(
-    ("tree", "found", "loaded", "listed"),
+    ("tree", "found", "loaded", "listed", "identified"),
     [
-        ("actors_by_address", False, True, True),
-        ("actors_by_name", True, True, False),
-        ("from actors where id", False, False, True),
-        ("from heads", False, False, True),
-        ("from states", False, False, True),
-        ("from names", True, True, False),
-        ("from connections", False, False, True),
+        ("actors_by_address", False, True, True, (True, False)),
+        ("actors_by_name", True, True, False, (True, True)),
+        ("from actors where id", False, False, True, (False, False)),
+        ("from heads", False, False, True, (True, True)),
+        ("from states", False, False, True, (True, True)),
+        ("from names", True, True, False, (True, True)),
+        ("from connections", False, False, True, (True, True)),
     ],
 )
 def test_what_one_tree_hides_is_not_taken_for_missing(
-    tmp_path: Path, tree: str, found: bool, loaded: bool, listed: bool
+    tmp_path: Path,
+    tree: str,
+    found: bool,
+    loaded: bool,
+    listed: bool,
+    identified: tuple[bool, bool],
 ) -> None:
     path = tmp_path / "a.db"
     connection = open_file(path, factory=Hiding)
@@ -271,6 +285,11 @@ def test_what_one_tree_hides_is_not_taken_for_missing(
     address = address_of("room", ("a",))
     assert is_returned(lambda: records.find(address), kept) == found
     assert is_returned(lambda: records.load(b"a"), kept) == loaded
+    bare = attrs.evolve(kept, state=None, connections=())
+    assert (
+        is_returned(lambda: records.identify(b"a"), bare),
+        is_returned(lambda: records.identify_at(address), bare),
+    ) == identified
     assert is_returned(lambda: records.list(b"room"), listed_in({"a": kept}, "room")) == listed
     # Nobody gets its place.
     [error] = database.store([write_of(attrs.evolve(kept, id="b"))])
@@ -280,3 +299,17 @@ def test_what_one_tree_hides_is_not_taken_for_missing(
     connection.tree = "none"
     assert records.load(b"a") == kept
     database.close()
+
+
+async def test_asking_who_an_actor_is_reads_nothing_of_its_state(tmp_path: Path) -> None:
+    read: list[str] = []
+    storage = FaultyStorage(tmp_path / "a.db", lambda sql, _: read.append(sql))
+    full = attrs.evolve(actor("a", b"1"), connections=(StoredConnection(id="x", state=b"1"),))
+    async with storage.open():
+        await storage.create(full, "power")
+        for who in ("a", "nobody"):
+            read.clear()
+            await storage.identify(who)
+            await storage.identify_by_key("room", (who,))
+            assert read
+            assert not [sql for sql in read if "states" in sql or "from connections" in sql]

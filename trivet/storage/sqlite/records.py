@@ -102,6 +102,20 @@ class Records:
             actor = self._actor(actor_id)
             return None if actor is None else self._load(actor, _key(actor))
 
+    def identify(self, actor_id: bytes) -> ActorRecord | None:
+        """Return who the actor with an id is; its state and connections are not touched."""
+        with _reading(_shown(actor_id)):
+            actor = self._actor(actor_id)
+            return None if actor is None else _record(actor, _key(actor))
+
+    def identify_at(self, address: Address) -> ActorRecord | None:
+        """Return who is at an address; state and connections are not touched."""
+        with _reading(f"an actor of {address.shown}"):
+            actor_id = self._id_at(address)
+            if actor_id is None:
+                return None
+            return _record(self._actor_at(address, actor_id), address.parts)
+
     def list(self, name: bytes) -> list[ActorRecord]:
         """Return who has a name, oldest first."""
         with _reading(f"the list of {to_text(name)}"):

@@ -124,6 +124,24 @@ class SqliteStorage:
         encoded = from_text(actor_id)
         return await self._open_writer.read(lambda database: database.records.load(encoded))
 
+    async def identify(self, actor_id: str) -> ActorRecord | None:
+        """Return who the actor with an id is, without its state and connections.
+
+        Raises:
+            RecordDamaged: If who it is cannot be trusted.
+        """
+        encoded = from_text(actor_id)
+        return await self._open_writer.read(lambda database: database.records.identify(encoded))
+
+    async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
+        """Return who has a key, without state and connections.
+
+        Raises:
+            RecordDamaged: If who it is cannot be trusted.
+        """
+        address = address_of(name, key)
+        return await self._open_writer.read(lambda database: database.records.identify_at(address))
+
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections.
 
