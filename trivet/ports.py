@@ -28,6 +28,7 @@ __all__ = [
     "KeyTaken",
     "Link",
     "LinkOwner",
+    "NotStored",
     "Observer",
     "Randomness",
     "RecordDamaged",
@@ -197,12 +198,18 @@ class StorageFailed(StorageError):
     """The store has failed for good: nothing is stored any more by this process."""
 
 
+class NotStored(StorageError):
+    """A store had to be left before everything was stored: the medium did not answer in time."""
+
+
 Committed = Callable[[StorageError | None], None]
 """Hears what became of a segment."""
 
 
 class Storage(Protocol):
     """Where actors live while they are not awake.
+
+    Whoever waits in one of its coroutines can be cancelled, also while the medium hangs.
 
     Attributes:
         durable: Whether a committed segment survives the process. Effects wait for durable
@@ -221,9 +228,11 @@ class Storage(Protocol):
     def open(self) -> AbstractAsyncContextManager[None]:
         """Open the store for as long as the body runs; everything below works only then.
 
-        Leaving waits until what was committed is stored.
+        Leaving waits until what was committed is stored. A deadline of the scopes around it
+        bounds that; so it never takes longer than the stop of whoever opened it.
 
         Raises:
+            NotStored: On leaving, if there was no time to store everything.
             StorageInUse: If somebody else has it open.
             StorageUnreadable: If what is there is no store, or one of a newer version.
         """
@@ -232,7 +241,7 @@ class Storage(Protocol):
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor; on return it is as durable as asked.
 
-        Cancelled, it has happened entirely or not at all.
+        Cancelled, it has happened entirely or not at all, as soon as anybody reads.
 
         Raises:
             KeyTaken: If the key is in use.

@@ -21,7 +21,7 @@ from websockets.typing import Subprotocol
 
 import trivet.cli.main
 from tests.server.serving import serving
-from trivet.cli.commands import trivet as command
+from trivet.cli.commands import NOT_STORED, trivet as command
 from trivet.cli.registry import RegistryNotFoundError, find_registry
 
 ROOT = Path(__file__).parents[2]
@@ -158,6 +158,43 @@ async def test_a_second_signal_ends_it_at_once(folder: Path) -> None:
         serving.process.send_signal(signal.SIGTERM)
         assert await serving.process.wait() == 1
         nursery.cancel_scope.cancel()
+
+
+HANGING_DISK = """
+    import threading
+    from trivet.storage.sqlite.database import Database
+
+    def hang(self, writes):
+        if any(getattr(write, "state", None) for write in writes):
+            print("the disk hangs", flush=True)
+            threading.Event().wait()
+        return store(self, writes)
+
+    store, Database.store = Database.store, hang
+    registry = trivet.Registry(Counter, limits=trivet.Limits(grace=1.5))
+"""
+
+
+@pytest.mark.slow
+async def test_a_disk_that_hangs_does_not_keep_the_process(folder: Path) -> None:
+    (folder / "played_app.py").write_text(dedent(APP) + dedent(HANGING_DISK))
+    async with process(folder) as serving, trio.open_nursery() as nursery:
+        answers: list[tuple[int, str, str]] = []
+
+        async def call() -> None:
+            answers.append(await run("call", serving.url, "counter", "a", "add", "5"))
+
+        nursery.start_soon(call)
+        await until(serving.lines, "the disk hangs")
+        serving.process.send_signal(signal.SIGTERM)
+        lost = await until(serving.lines, "trivet.db does not answer")
+        assert "saves=1" in lost
+        assert "actors=1" in lost
+        await until(serving.lines, "Error: the disk of trivet.db does not answer")
+        assert await serving.process.wait() == NOT_STORED
+    [(code, _, text)] = answers
+    assert code == 1
+    assert "restarting" in text
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ from tests.runtime.scribes import Host, Scribe, connected, go_on, saved, stored,
 from tests.runtime.stores import HeldStorage
 from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
+from trivet.ports import NotStored
 from trivet.runtime.runtime import Runtime
 
 
@@ -207,11 +208,16 @@ async def test_with_none_the_end_is_all_that_is_stored(autojump_clock: MockClock
 
 async def test_a_state_that_does_not_fit_is_told_to_who_saves() -> None:
     storage = immediate()
-    async with opened(Nothing, storage=storage) as runtime:
-        await do(runtime, Nothing, "spoil")
-        with pytest.raises(errors.ActionError) as caught:
-            await do(runtime, Nothing, "save", Scribe.do)
-        assert caught.value.code == "state_not_serializable"
+
+    async def run() -> None:
+        async with opened(Nothing, storage=storage) as runtime:
+            await do(runtime, Nothing, "spoil")
+            with pytest.raises(errors.ActionError) as caught:
+                await do(runtime, Nothing, "save", Scribe.do)
+            assert caught.value.code == "state_not_serializable"
+
+    with pytest.raises(NotStored, match="the last saves of 1 actors"):
+        await run()
 
 
 def test_an_unknown_level_is_refused_when_the_class_is_made() -> None:

@@ -19,6 +19,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.interfaces import Conn
 from trivet.lifecycle.actor import ActorEvent
+from trivet.ports import NotStored
 
 LOG: list[str] = []
 
@@ -280,22 +281,27 @@ async def test_a_store_that_hangs_does_not_hold_up_the_end(
     autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
 ) -> None:
     storage = HeldStorage()
-    async with opened(Worker, storage=storage) as runtime, trio.open_nursery() as nursery:
 
-        async def note() -> None:
-            with trio.move_on_after(1):
-                await call(runtime, Worker.note, "lost")
+    async def run() -> None:
+        async with opened(Worker, storage=storage) as runtime, trio.open_nursery() as nursery:
 
-        storage.holding = False
-        link = PlayedLink(runtime)
-        link.connect(Worker, "b")
-        await link.gets("init")
-        storage.holding = True
-        nursery.start_soon(note)
-        await trio.sleep(2)
-        await put_away(runtime, Worker)
-        assert trio.current_time() == 17
-        assert "did not take its last save" in caplog.text
+            async def note() -> None:
+                with trio.move_on_after(1):
+                    await call(runtime, Worker.note, "lost")
+
+            storage.holding = False
+            link = PlayedLink(runtime)
+            link.connect(Worker, "b")
+            await link.gets("init")
+            storage.holding = True
+            nursery.start_soon(note)
+            await trio.sleep(2)
+            await put_away(runtime, Worker)
+            assert trio.current_time() == 17
+            assert "did not take its last save" in caplog.text
+
+    with pytest.raises(NotStored, match="the last saves of 1 actors"):
+        await run()
 
 
 async def test_leaving_the_runtime_stops_what_starts_meanwhile(autojump_clock: MockClock) -> None:

@@ -6,7 +6,7 @@ import json
 import logging
 import types
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import click
 import trio
@@ -17,13 +17,23 @@ from trivet.declare.errors import Error
 from trivet.declare.handle import Handle
 from trivet.declare.registry import Registry
 from trivet.open import open_client, serve as serve_registry
-from trivet.ports import Storage, StorageError
+from trivet.ports import NotStored, Storage, StorageError
 from trivet.server.serve import Server
 from trivet.storage.memory import MemoryStorage
 from trivet.storage.sqlite.storage import SqliteStorage
 from trivet.telemetry.lines import LineFormatter
 
-__all__ = ["trivet"]
+__all__ = ["NOT_STORED", "trivet"]
+
+
+NOT_STORED: Final = 74
+"""The exit status if not everything was stored: EX_IOERR of ``sysexits.h``."""
+
+
+class NotStoredError(click.ClickException):
+    """The server has stopped, and not everything was stored."""
+
+    exit_code = NOT_STORED
 
 
 class RegistryName(click.ParamType[Registry]):
@@ -110,7 +120,11 @@ def serve(
     trusted_proxies: tuple[str, ...],
     verbose: bool,
 ) -> None:
-    """Serve a registry until SIGTERM or SIGINT; a second signal ends it at once."""
+    """Serve a registry until SIGTERM or SIGINT; a second signal ends it at once.
+
+    The exit status is 0 if everything was stored, 74 if the end of the grace came first, and 1
+    after an error or a second signal.
+    """
     level = logging.DEBUG if verbose else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
@@ -129,6 +143,8 @@ def serve(
     )
     try:
         trio.run(_serve, running, registry)
+    except NotStored as error:
+        raise NotStoredError(str(error)) from None
     except (OSError, StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 

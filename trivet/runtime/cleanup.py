@@ -25,10 +25,13 @@ class Shelter:
 
     It has no deadline while the service runs; ``end_within`` sets it, and whoever opens a shelter
     must call that on every way out.
+
+    Args:
+        from_the_start: Whether it shields already before ``end_within``.
     """
 
-    def __init__(self) -> None:
-        self._scope = trio.CancelScope(shield=True)
+    def __init__(self, *, from_the_start: bool = True) -> None:
+        self._scope = trio.CancelScope(shield=from_the_start)
         self._told = trio.Event()
 
     def __enter__(self) -> Self:
@@ -46,7 +49,13 @@ class Shelter:
     def end_within(self, seconds: float) -> None:
         """Tell the service to end, and cut it when ``seconds`` are over."""
         self._scope.deadline = min(self._scope.deadline, trio.current_time() + seconds)
+        self._scope.shield = True
         self._told.set()
+
+    @property
+    def was_cut(self) -> bool:
+        """Whether the service was not over in time."""
+        return self._scope.cancelled_caught
 
     async def wait_told(self) -> None:
         """Wait until the service is told to end."""

@@ -238,8 +238,12 @@ class Gate:
         """
         await self._passage(must_end=not self.holds).wait()
 
-    async def save_last(self) -> None:
-        """Store what an ending instance leaves; if that fails, the old state stays."""
+    async def save_last(self) -> bool:
+        """Store what an ending instance leaves; if that fails, the old state stays.
+
+        Returns:
+            Whether it is stored.
+        """
         if self.atomic is not None:
             self.atomic.roll_back()  # it has resisted when it was cut
             self.atomic_over()
@@ -249,6 +253,8 @@ class Gate:
             await self.landed()
         except ActionError as error:
             self._report("last", "the last save failed", error)
+            return False
+        return True
 
     async def landed(self) -> None:
         """Wait for the save in flight, if there is one: the next instance starts behind it."""

@@ -55,7 +55,7 @@ async def start(instance: Instance, address: Address) -> None:
     instance.mailbox.enter(turn)
     token = running_turn.set(turn)
     try:
-        await run_start_hooks(instance, address)
+        await _run_start(instance, address)
     except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(
             error, where=f"the start of {instance.label}", subject=about_instance(instance)
@@ -72,6 +72,16 @@ async def start(instance: Instance, address: Address) -> None:
             instance.background.start_run()
 
 
+async def _run_start(instance: Instance, address: Address) -> None:
+    if instance.runtime.storage.immediate and not instance.definition.has_start_hooks:
+        await run_start_hooks(instance, address)  # nothing that could hang
+        return
+    with instance.runtime.stop_deadline.cutting() as scope:
+        await run_start_hooks(instance, address)
+    if scope.cancelled_caught:
+        raise restarting()
+
+
 class StartTurn(Turn):
     """The turn of the start hooks: what they change is stored at their end, with what they said."""
 
@@ -81,7 +91,7 @@ class StartTurn(Turn):
 async def _give_up(instance: Instance) -> None:
     assert instance.failure is not None
     instance.gate.close(instance.failure)
-    with bounded_cleanup(instance.limits.hook_time):
+    with bounded_cleanup(min(instance.limits.hook_time, instance.runtime.stop_deadline.left)):
         await instance.gate.landed()
     instance.step(ActorEvent.START_FAILED)
     for conn in instance.reception.connections:
@@ -139,8 +149,12 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
             instance.label,
             extra=about_instance(instance),
         )
-    with bounded_cleanup(max(instance.grace_left, instance.limits.hook_time)) as scope:
-        await instance.gate.save_last()
+    seconds = max(instance.grace_left, instance.limits.hook_time)
+    is_stored = False
+    with bounded_cleanup(min(seconds, instance.runtime.stop_deadline.left_for_a_save)) as scope:
+        is_stored = await instance.gate.save_last()
+    if instance.runtime.closing and not is_stored:
+        instance.runtime.not_stored += 1
     if scope.cancelled_caught:
         throttled.error(
             "store",

@@ -10,6 +10,7 @@ from trivet.declare.options import Durability
 from trivet.logs import Throttled, about, printable
 from trivet.ports import ActorRecord, KeyTaken, Storage, StorageError
 from trivet.protocol.faults import error_of
+from trivet.runtime.stop_deadline import StopDeadline
 from trivet.runtime.store_faults import save_fault, unreadable
 
 __all__ = ["Records"]
@@ -21,15 +22,20 @@ class Records:
     """What a store knows of actors.
 
     Every method raises ``ActionError``: ``actor.state_corrupt`` for a damaged record,
-    ``actor.state_not_loaded`` if the store cannot be read.
+    ``actor.state_not_loaded`` if the store cannot be read, also because it hangs when the runtime
+    stops.
 
     Args:
         storage: The store.
+        stop_deadline: By when nobody waits for it any more.
         count: Counts what fails.
     """
 
-    def __init__(self, storage: Storage, count: Callable[[str], None]) -> None:
+    def __init__(
+        self, storage: Storage, stop_deadline: StopDeadline, count: Callable[[str], None]
+    ) -> None:
         self._storage = storage
+        self._stop_deadline = stop_deadline
         self._count = count
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
@@ -59,34 +65,40 @@ class Records:
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return the actor with a key."""
-        with self._understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
+        with self._reading(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.find(name, key)
 
     async def load(self, actor_id: str) -> ActorRecord | None:
         """Return the actor with an id."""
-        with self._understandable(f"actor {actor_id}", about(actor_id=actor_id)):
+        with self._reading(f"actor {actor_id}", about(actor_id=actor_id)):
             return await self._storage.load(actor_id)
 
     async def identify(self, actor_id: str) -> ActorRecord | None:
         """Return who the actor with an id is, without its state and connections."""
-        with _understandable(f"actor {actor_id}", about(actor_id=actor_id)):
+        with self._reading(f"actor {actor_id}", about(actor_id=actor_id)):
             return await self._storage.identify(actor_id)
 
     async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return who has a key, without state and connections."""
-        with _understandable(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
+        with self._reading(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.identify_by_key(name, key)
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""
-        with self._understandable(f"the actors of {name}", about(actor=name)):
+        with self._reading(f"the actors of {name}", about(actor=name)):
             return await self._storage.list(name)
 
     @contextmanager
-    def _understandable(self, what: str, subject: dict[str, str]) -> Generator[None]:
+    def _reading(self, what: str, subject: dict[str, str]) -> Generator[None]:
         try:
-            yield
-            return
+            if self._storage.immediate:
+                yield
+                return
+            with self._stop_deadline.cutting() as scope:
+                yield
+            if not scope.cancelled_caught:
+                return
+            raise StorageError("the store did not answer before the end of the stop")
         except StorageError as error:
             self._count("load_failed")
             throttled.error(

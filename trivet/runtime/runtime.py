@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextvars
 import itertools
+import logging
 import secrets
 import time
 from collections.abc import AsyncGenerator, Callable, Mapping
@@ -18,7 +19,8 @@ from trivet.declare.handle import Address
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request
-from trivet.ports import Link, Observer, Randomness, Storage, WallClock
+from trivet.logs import about
+from trivet.ports import Link, NotStored, Observer, Randomness, Storage, WallClock
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
@@ -31,11 +33,14 @@ from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.records import Records
 from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
 from trivet.runtime.state import State
+from trivet.runtime.stop_deadline import StopDeadline
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
 
 __all__ = ["Runtime", "run_runtime"]
+
+logger = logging.getLogger(__name__)
 
 INLINE_CALLS = 64
 """After so many inline calls in a row a caller lets other tasks run: else a loop starves them."""
@@ -55,6 +60,8 @@ class Runtime:
         closing: Whether it has begun to end: no connection opens any more.
         state_type: What holds the states of its instances.
         mailbox_type: What holds their turns.
+        stop_deadline: By when it waits for the store no longer.
+        not_stored: How many actors ended with it without their last save.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
 
@@ -80,7 +87,8 @@ class Runtime:
         self.wall_clock = wall_clock
         self.new_id = randomness
         self.limits = registry.limits.over(limits)
-        self.records = Records(storage, observer.count)
+        self.stop_deadline = StopDeadline()
+        self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()
@@ -88,6 +96,7 @@ class Runtime:
         self.inline_turn = InlineTurn()
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
         self.closing = False
+        self.not_stored = 0
         self._limits: dict[Definition, Limits] = {}
 
     @property
@@ -180,10 +189,40 @@ async def run_runtime(
     """Run a runtime while the body runs.
 
     Its actors live in a task of their own that outer cancellation does not reach: leaving the
-    body, also by cancellation, stops them gracefully, within their grace.
+    body, also by cancellation, stops them gracefully, within their grace. A store that hangs is
+    left at its end.
+
+    Raises:
+        NotStored: On leaving, if the store has not taken everything by then.
     """
-    shelter = Shelter()
-    async with storage.open(), open_service_nursery() as outer:
+    shelter, around_store = Shelter(), Shelter(from_the_start=False)
+    runtime: Runtime | None = None
+    is_told = False
+    try:
+        with around_store:
+            async with storage.open():
+                try:
+                    async with _live(registry, storage, observer, limits, shelter) as runtime:
+                        yield runtime
+                finally:
+                    left = 0.0 if runtime is None else runtime.stop_deadline.left_for_leaving
+                    around_store.end_within(left)
+    except NotStored:
+        is_told = True
+        raise
+    finally:
+        if around_store.was_cut:
+            logger.critical("the store did not close: its last saves may be lost", extra=about())
+            raise NotStored("the store did not close before the end of the grace")
+        if runtime is not None and runtime.not_stored and not is_told:
+            raise NotStored(f"not stored at the end: the last saves of {runtime.not_stored} actors")
+
+
+@asynccontextmanager
+async def _live(
+    registry: Registry, storage: Storage, observer: Observer, limits: Limits, shelter: Shelter
+) -> AsyncGenerator[Runtime]:
+    async with open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[Runtime]) -> None:
             with shelter:
@@ -200,4 +239,5 @@ async def run_runtime(
         try:
             yield runtime
         finally:
+            runtime.stop_deadline.begin(runtime.longest_grace)
             shelter.end_within(STOP_ROUNDS * runtime.longest_grace)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.storage.sqlite.stores import FaultyStorage, actor, commit
-from trivet.ports import ActorRecord, Segment, StorageError
+from trivet.ports import NotStored, Segment, StorageError, StorageFailed
 from trivet.storage.sqlite import writer
 from trivet.storage.sqlite.storage import SqliteStorage
 
@@ -175,27 +177,17 @@ async def test_a_creation_that_is_cancelled_before_it_was_taken_is_withdrawn(
         assert await storage.load("b") is None
 
 
-async def test_a_creation_that_is_cancelled_later_has_happened(tmp_path: Path) -> None:
+async def test_a_creation_that_is_cancelled_later_happens_all_the_same(tmp_path: Path) -> None:
     disk = SlowDisk()
     storage = FaultyStorage(tmp_path / "a.db", disk)
-    over: list[str] = []
-
-    async def create(record: ActorRecord) -> None:
-        try:
-            await storage.create(record, "power")
-        finally:
-            over.append(record.id)
-
     async with storage.open():
         disk.hold()
         async with trio.open_nursery() as nursery:
-            nursery.start_soon(create, actor("b"))
+            nursery.start_soon(storage.create, actor("b"), "power")
             await disk.reached.wait()
             nursery.cancel_scope.cancel()
-            await trio.lowlevel.checkpoint_if_cancelled() if over else None
-            assert over == []
-            disk.let_go()
-        assert over == ["b"]
+        # Whoever waited has left, though the disk does not answer.
+        disk.let_go()
         assert await storage.load("b") == actor("b")
 
 
@@ -224,22 +216,89 @@ async def test_the_thread_ends_with_the_body(tmp_path: Path) -> None:
     assert "trivet store a.db" not in [thread.name for thread in threading.enumerate()]
 
 
-async def test_a_disk_that_never_answers_does_not_keep_the_process(
+@pytest.mark.parametrize("has_deadline", [True, False])
+async def test_a_disk_that_never_answers_is_left_and_told(
+    has_deadline: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr("trivet.storage.sqlite.storage.CLOSING", 1e9 if has_deadline else 0.0)
+    disk = SlowDisk()
+    storage = FaultyStorage(tmp_path / "a.db", disk)
+    answers: dict[str, object] = {}
+    withdrawn: list[object] = []
+
+    async def wait_for(name: str, call: Callable[[], Awaitable[object]]) -> None:
+        try:
+            await call()
+        except StorageError as error:
+            answers[name] = error
+
+    async def run() -> None:
+        with trio.CancelScope() as scope:
+            async with storage.open():
+                for one in "ab":
+                    await storage.create(actor(one, b"0"), "power")
+                disk.hold()
+                storage.commit(Segment(actor_id="a"), lambda error: answers.update(taken=error))
+                await disk.reached.wait()
+                for one in ("b", "b"):
+                    storage.commit(Segment(actor_id=one, state=b"2"), withdrawn.append)
+                nursery.start_soon(wait_for, "load", lambda: storage.load("a"))
+                nursery.start_soon(wait_for, "create", partial(storage.create, actor("c"), "power"))
+                await wait_all_tasks_blocked()
+                if has_deadline:
+                    scope.deadline = trio.current_time() + 0.01
+
+    async with trio.open_nursery() as nursery:
+        with pytest.raises(
+            NotStored, match=r"a\.db does not answer, not stored: saves=4, actors=3"
+        ):
+            await run()
+    assert {name: type(error) for name, error in answers.items()} == {
+        "taken": NotStored,
+        "load": NotStored,
+        "create": NotStored,
+    }
+    assert [type(error) for error in withdrawn] == [NotStored] * 2
+    assert storage.failed
+    with pytest.raises(StorageFailed):
+        async with storage.open():
+            pass
+    [record] = [one for one in caplog.records if "does not answer" in one.message]
+    assert record.levelno == logging.CRITICAL
+    assert record.__dict__["path"] == str(storage.path)
+    assert (record.__dict__["saves"], record.__dict__["actors"]) == (4, 3)
+    [thread] = [one for one in threading.enumerate() if one.name == "trivet store a.db"]
+    assert thread.daemon
+    # The disk comes back: what it had is stored, nothing more is, and nobody hears of it again.
+    disk.let_go()
+    await trio.to_thread.run_sync(thread.join)
+    assert len(withdrawn) == 2
+    again = SqliteStorage(storage.path)
+    async with again.open():
+        assert await again.load("b") == actor("b", b"0")
+
+
+async def test_a_log_that_cannot_be_emptied_at_the_end_loses_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr("trivet.storage.sqlite.storage.CLOSING", 0.0)
-    disk = SlowDisk()
-    storage = FaultyStorage(tmp_path / "a.db", disk)
+    free = threading.Event()
+
+    def before(statement: str, parameters: Any) -> None:
+        if statement == "pragma wal_checkpoint(truncate)":
+            free.wait()
+
+    storage = FaultyStorage(tmp_path / "a.db")
     async with storage.open():
-        await storage.create(actor("a"), "power")
-        disk.hold()
-        storage.commit(Segment(actor_id="a", state=b"1"), lambda _: None)
-        await disk.reached.wait()
-    assert "the disk does not answer" in caplog.text
+        await storage.create(actor("a", b"1"), "power")
+        storage.before = before
+    assert "the log stays beside the file" in caplog.text
     [thread] = [one for one in threading.enumerate() if one.name == "trivet store a.db"]
-    assert thread.daemon
-    disk.let_go()
-    thread.join()
+    free.set()
+    await trio.to_thread.run_sync(thread.join)
 
 
 async def test_nothing_is_taken_while_it_is_not_open(tmp_path: Path) -> None:

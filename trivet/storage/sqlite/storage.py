@@ -9,10 +9,13 @@ from os import PathLike
 from pathlib import Path
 from typing import Final
 
+import trio
+
 from trivet.declare.options import Durability
 from trivet.ports import (
     ActorRecord,
     Committed,
+    NotStored,
     Segment,
     StorageError,
     StorageInUse,
@@ -27,8 +30,8 @@ __all__ = ["SqliteStorage"]
 
 logger = logging.getLogger(__name__)
 
-CLOSING: Final = 60.0
-"""Seconds in which everything committed must be stored when the store is left."""
+CLOSING: Final = 15.0
+"""Seconds in which everything committed must be stored when the store is left, at most."""
 
 
 class SqliteStorage:
@@ -39,7 +42,8 @@ class SqliteStorage:
     with ``-wal`` after the name: the two belong together.
 
     Leaving ``open`` waits until everything committed is stored, also when it is cancelled, but
-    not longer than 60 seconds: a disk that hangs does not keep the process.
+    not longer than 15 seconds, nor than a deadline around it: a disk that hangs does not keep the
+    process. What is not stored by then is told as ``NotStored``, and in the log.
 
     Args:
         path: The file; its folder must exist.
@@ -84,17 +88,14 @@ class SqliteStorage:
             yield
         finally:
             writer.stop()
-            with bounded_cleanup(CLOSING):
+            with bounded_cleanup(_time_left()):
                 await writer.ended.wait()
+            self._failed = writer.failed or not writer.ended.is_set()
+            self._writer = None
             if writer.ended.is_set():
                 writer.join()
             else:
-                logger.critical(
-                    "the disk does not answer: the last saves may be lost",
-                    extra={"path": str(self.path)},
-                )
-            self._failed = writer.failed
-            self._writer = None
+                self._abandon(writer)
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor; cancelled, it has happened entirely or not at all.
@@ -158,6 +159,20 @@ class SqliteStorage:
         else:
             self._writer.commit(segment, done)
 
+    def _abandon(self, writer: Writer) -> None:
+        """Go on without a thread that the disk does not answer.
+
+        Raises:
+            NotStored: If it had anything to store.
+        """
+        saves, actors = writer.abandon()
+        extra = {"path": str(self.path), "saves": saves, "actors": actors}
+        if saves:
+            lost = f"the disk of {self.path} does not answer, not stored: {saves=}, {actors=}"
+            logger.critical("%s", lost, extra=extra)
+            raise NotStored(lost)
+        logger.warning("the disk does not answer: the log stays beside the file", extra=extra)
+
     @property
     def _open_writer(self) -> Writer:
         if self._writer is None:
@@ -166,3 +181,9 @@ class SqliteStorage:
 
     def _open_database(self) -> Database:
         return Database.open(self.path)
+
+
+def _time_left() -> float:
+    """Return how long leaving may take: as long as whoever leaves has, if that is known."""
+    left = trio.current_effective_deadline() - trio.current_time()
+    return min(left, CLOSING) if left > 0 else CLOSING

@@ -4,11 +4,12 @@ Rule 1. The thread takes all that is queued, stores it in one transaction, answe
 callback, and only then looks after the log. So one wait for the disk serves every save that came
 while it lasted.
 Rule 2. In a round, writes come first: who reads sees what was queued before.
-Rule 3. Whoever waits can leave. A write that the thread has taken can no longer be withdrawn, so
-its task waits for the answer; ``Claim`` decides between the two threads.
+Rule 3. Whoever waits can leave at once. A write that the thread has taken can no longer be
+withdrawn: it happens all the same; ``Claim`` decides between the two threads.
 Rule 4. The thread is a daemon: a disk that never answers must not keep the process from ending.
-Leaving ``open`` waits for it all the same, and what an end in the middle of a commit leaves in the
-file is what a crash leaves: everything acknowledged.
+Leaving ``open`` waits for it as long as there is time, then it is abandoned: nothing more is given
+to it, and everybody who waits is told. What an end in the middle of a commit leaves in the file is
+what a crash leaves: everything acknowledged.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
+from queue import Empty, SimpleQueue
 from threading import Thread
 from typing import Any, Final, Generic, TypeAlias, TypeVar
 
@@ -25,7 +27,7 @@ import outcome
 import trio
 
 from trivet.logs import about
-from trivet.ports import Committed, StorageError
+from trivet.ports import Committed, NotStored, Segment, StorageError
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.database import Database, Write
 
@@ -69,6 +71,13 @@ class _Save:
     def is_wanted(self) -> bool:
         return self.claim is None or self.claim.take()
 
+    @property
+    def actor_id(self) -> str:
+        return self.write.actor_id if isinstance(self.write, Segment) else self.write.record.id
+
+    def abandon(self) -> None:
+        self.done(_hanging())
+
 
 @attrs.frozen(eq=False)
 class _Read(Generic[T]):
@@ -76,9 +85,12 @@ class _Read(Generic[T]):
     done: Callable[[outcome.Outcome[T]], None]
     claim: Claim = attrs.Factory(Claim)
 
+    def abandon(self) -> None:
+        self.done(outcome.Error(_hanging()))
+
 
 _Request: TypeAlias = "_Save | _Read[Any]"
-_Answer: TypeAlias = tuple[Callable[[Any], None], Any]
+_Answer: TypeAlias = tuple[_Request, Any]
 
 
 class Writer:
@@ -105,6 +117,7 @@ class Writer:
         self._queue: SimpleQueue[_Request | None] = SimpleQueue()
         self._thread = Thread(target=self._run, name=name, daemon=True)
         self._accepts = True
+        self._waiting: dict[_Request, None] = {}  # what nobody has answered yet
 
     # In Trio's thread
 
@@ -117,29 +130,56 @@ class Writer:
         self._accepts = False
         self._queue.put(None)
 
+    def abandon(self) -> tuple[int, int]:
+        """Wait for the thread no longer: what it has not taken yet is withdrawn, all are told.
+
+        Returns:
+            How many saves were not answered, and of how many actors.
+        """
+        with suppress(Empty):
+            while True:
+                self._queue.get_nowait()
+        self._queue.put(None)
+        waiting, self._waiting = self._waiting, {}
+        saves = [request for request in waiting if isinstance(request, _Save)]
+        for request in waiting:
+            request.abandon()
+        return len(saves), len({save.actor_id for save in saves})
+
     def commit(self, write: Write, done: Committed) -> None:
         """Queue a write."""
         if self._accepts:
-            self._queue.put(_Save(write, done))
+            self._ask(_Save(write, done))
         else:
             done(_closed())
 
+    def _ask(self, request: _Request) -> None:
+        self._waiting[request] = None
+        self._queue.put(request)
+
     async def store(self, write: Write) -> None:
-        """Store a write; cancelled, it is either withdrawn or it happens."""
+        """Store a write; whoever is cancelled leaves at once: it is withdrawn, or it happens."""
         await trio.lowlevel.checkpoint_if_cancelled()
         if not self._accepts:
             raise _closed()
         task = trio.lowlevel.current_task()
-        claim = Claim()
+        is_waiting = True
 
         def done(error: StorageError | None) -> None:
-            result = outcome.Value(None) if error is None else outcome.Error(error)
-            trio.lowlevel.reschedule(task, result)
+            if is_waiting:
+                result = outcome.Value(None) if error is None else outcome.Error(error)
+                trio.lowlevel.reschedule(task, result)
 
         def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
-            return trio.lowlevel.Abort.SUCCEEDED if claim.take() else trio.lowlevel.Abort.FAILED
+            nonlocal is_waiting
+            is_waiting = False
+            if claim.take():
+                self._waiting.pop(request, None)
+            return trio.lowlevel.Abort.SUCCEEDED
 
-        self._queue.put(_Save(write, done, claim))
+        claim = Claim()
+        request = _Save(write, done, claim)
+        self._ask(request)
         await trio.lowlevel.wait_task_rescheduled(leave)
 
     async def read(self, read: Callable[[Database], T]) -> T:
@@ -157,11 +197,12 @@ class Writer:
         def leave(_raise_cancel: object) -> trio.lowlevel.Abort:
             nonlocal is_waiting
             is_waiting = False
-            request.claim.take()
+            if request.claim.take():
+                self._waiting.pop(request, None)
             return trio.lowlevel.Abort.SUCCEEDED
 
         request = _Read(read, done)
-        self._queue.put(request)
+        self._ask(request)
         result: T = await trio.lowlevel.wait_task_rescheduled(leave)
         return result
 
@@ -198,13 +239,11 @@ class Writer:
         saves = [one for one in requests if isinstance(one, _Save) and one.is_wanted]
         reads = [one for one in requests if isinstance(one, _Read) and one.claim.take()]
         results = _store(database, [save.write for save in saves])
-        answers: list[_Answer] = [
-            (save.done, result) for save, result in zip(saves, results, strict=True)
-        ]
-        answers += [(one.done, outcome.capture(one.read, database)) for one in reads]
+        answers: list[_Answer] = list(zip(saves, results, strict=True))
+        answers += [(one, outcome.capture(one.read, database)) for one in reads]
         self.failed = database.failed
         if answers:
-            self._call(_deliver, answers)
+            self._call(self._deliver, answers)
         _tidy(database)
         self.failed = database.failed
         return more
@@ -218,6 +257,13 @@ class Writer:
                 return requests, True
             request = self._queue.get()
         return requests, False
+
+    def _deliver(self, answers: Iterable[_Answer]) -> None:
+        """In Trio's thread: answer whoever waits still."""
+        for request, result in answers:
+            if request in self._waiting:
+                del self._waiting[request]
+                request.done(result)
 
     def _call(self, function: Callable[..., object], *arguments: object) -> None:
         try:
@@ -251,10 +297,9 @@ def _tidy(database: Database) -> None:
         database.failed = True
 
 
-def _deliver(answers: Iterable[_Answer]) -> None:
-    for done, result in answers:
-        done(result)
-
-
 def _closed() -> StorageError:
     return StorageError("the store is not open")
+
+
+def _hanging() -> StorageError:
+    return NotStored("the disk does not answer")
