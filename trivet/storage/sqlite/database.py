@@ -20,6 +20,7 @@ from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import Address
 from trivet.storage.sqlite.opening import log_of, open_file
 from trivet.storage.sqlite.records import Records
+from trivet.storage.sqlite.refusals import explained
 
 __all__ = ["Creation", "Database", "Write"]
 
@@ -80,7 +81,8 @@ class Database:
             return [faults.failed_for_good() for _ in writes]
         try:
             return self._commit(writes)
-        except sqlite3.Error as error:
+        except sqlite3.Error as refused:
+            error = self._explained(refused)
             if faults.ends_the_store(error):
                 self._fail(error)
             elif faults.is_for_want_of_room(error):
@@ -114,11 +116,12 @@ class Database:
             return faults.failed_for_good()
         try:
             return self._commit([write])[0]
-        except sqlite3.Error as error:
+        except sqlite3.Error as refused:
+            error = self._explained(refused)
             if faults.ends_the_store(error):
                 self._fail(error)
                 return faults.failed_for_good()
-            return faults.while_writing(error, _shown(write))
+            return faults.while_writing(error, _shown(write), str(self._path))
 
     def _commit(self, writes: Sequence[Write]) -> list[StorageError | None]:
         self._set_level(writes)
@@ -157,7 +160,8 @@ class Database:
         """Bring the log into the file; saves are as durable without, so it may fail."""
         try:
             self._connection.execute("pragma wal_checkpoint(truncate)")
-        except sqlite3.Error as error:
+        except sqlite3.Error as refused:
+            error = self._explained(refused)
             if faults.ends_the_store(error):
                 self._fail(error)
             elif self._was_emptied:  # else it was said
@@ -169,6 +173,9 @@ class Database:
         else:
             self._was_emptied = True
         return self._was_emptied
+
+    def _explained(self, error: sqlite3.Error) -> sqlite3.Error:
+        return explained(error, self._path.resolve(), self._log)
 
     def _fail(self, error: sqlite3.Error) -> None:
         self.failed = True

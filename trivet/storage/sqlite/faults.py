@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import sqlite3
 from typing import Final
 
@@ -15,7 +16,9 @@ from trivet.ports import (
 )
 
 __all__ = [
+    "WANT_OF_ROOM",
     "Inconsistent",
+    "OutOfRoom",
     "ends_the_store",
     "failed_for_good",
     "is_for_want_of_room",
@@ -27,6 +30,9 @@ __all__ = [
 # Reading fails without harm; whatever else goes wrong between SQLite and the disk leaves unknown
 # what is stored, and no later success of fsync would prove anything.
 _HARMLESS: Final = {sqlite3.SQLITE_IOERR_READ, sqlite3.SQLITE_IOERR_SHORT_READ}
+
+WANT_OF_ROOM: Final = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What the system says of a full disk, of a quota, and of the size that a file may have."""
 
 _DAMAGE: Final = {
     0,  # our own findings
@@ -42,6 +48,12 @@ _DAMAGE: Final = {
 
 class Inconsistent(sqlite3.DatabaseError):
     """Found by us rather than by SQLite: what is stored contradicts itself."""
+
+
+class OutOfRoom(sqlite3.OperationalError):
+    """Found out by us: a limit that SQLite takes for a broken disk."""
+
+    sqlite_errorcode = sqlite3.SQLITE_FULL
 
 
 def ends_the_store(error: sqlite3.Error) -> bool:
@@ -67,20 +79,24 @@ def while_reading(error: Exception, what: str) -> StorageError:
     return StorageError(f"{what} cannot be read: {error or type(error).__name__}")
 
 
-def while_writing(error: sqlite3.Error, what: str) -> StorageError:
+def while_writing(error: sqlite3.Error, what: str, path: str) -> StorageError:
     """Return the error of what could not be stored."""
     if is_for_want_of_room(error):
-        return StorageFull(f"no room is left to store {what}")
+        return StorageFull(f"no room is left to store {what} in {path}: {error}")
     code = _code(error) & 0xFF
     if code == sqlite3.SQLITE_TOOBIG:
         return StorageError(f"{what} is too large to store")
     if code in _DAMAGE:
         return RecordDamaged(f"{what} is damaged: {error}")
-    return StorageError(f"{what} cannot be stored: {error}")
+    return StorageError(f"{what} cannot be stored in {path}: {error}")
 
 
-def while_opening(error: sqlite3.Error, path: str) -> StorageError:
+def while_opening(error: OSError | sqlite3.Error, path: str) -> StorageError:
     """Return the error of a file that could not be opened."""
+    if isinstance(error, OSError):
+        if error.errno in WANT_OF_ROOM:
+            return StorageFull(f"no room is left to open {path}: {error}")
+        return StorageError(f"{path} cannot be opened: {error}")
     code = _code(error) & 0xFF
     if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
         return StorageInUse(f"{path} is open already, here or in another process")
@@ -89,7 +105,7 @@ def while_opening(error: sqlite3.Error, path: str) -> StorageError:
     if code in _DAMAGE:
         return StorageUnreadable(f"{path} is damaged: {error}")
     if is_for_want_of_room(error):
-        return StorageFull(f"no room is left to open {path}")
+        return StorageFull(f"no room is left to open {path}: {error}")
     return StorageError(f"{path} cannot be opened: {error}")
 
 

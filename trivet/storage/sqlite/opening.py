@@ -70,17 +70,15 @@ def open_file(
             _create(path, migrations)
         if path.stat().st_size == 0:
             raise StorageUnreadable(f"{path} is empty: it is no store, or has lost everything")
+        # SQLite would open it for reading, and then take the refused lock for a broken disk.
+        if not os.access(path, os.W_OK):
+            raise StorageError(f"{path} is read-only, by its rights or because its disk is")
         connection = _connect(path, factory)
-    except OSError as error:
-        raise StorageError(f"{path} cannot be opened: {error}") from error
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         raise faults.while_opening(error, str(path)) from error
     try:
         _own(connection, path, migrations)
-    except OSError as error:
-        connection.close()
-        raise StorageError(f"{path} cannot be opened: {error}") from error
-    except sqlite3.Error as error:
+    except (OSError, sqlite3.Error) as error:
         connection.close()
         raise faults.while_opening(error, str(path)) from error
     except BaseException:
