@@ -17,6 +17,7 @@ from trivet.declare.handle import Client as Caller
 from trivet.declare.request import Request
 from trivet.logs import BURST
 from trivet.protocol.messages import ErrorMessage
+from trivet.storage.sqlite.checksums import number_of
 from trivet.storage.sqlite.storage import SqliteStorage
 
 
@@ -37,8 +38,8 @@ class Closed(Open, name="closed"):
         return False
 
 
-STATE = "update states set state = x'37' where id = ?"
-IDENTITY = "update actors set created_at = 7 where id = ?"
+STATE = "update states set state = x'37' where number = :number"
+IDENTITY = "update actors set created_at = 7 where id = :id"
 
 
 async def damaged_store(folder: Path, damage: str) -> tuple[SqliteStorage, dict[str, str]]:
@@ -54,7 +55,9 @@ async def damaged_store(folder: Path, damage: str) -> tuple[SqliteStorage, dict[
     connection = sqlite3.connect(path)
     for name, actor_id in ids.items():
         if name.startswith("damaged"):
-            assert connection.execute(damage, (actor_id.encode(),)).rowcount == 1
+            number = number_of(actor_id.encode())
+            row = {"id": actor_id.encode(), "number": number}
+            assert connection.execute(damage, row).rowcount == 1
     connection.commit()
     connection.close()
     return SqliteStorage(path), ids

@@ -21,6 +21,7 @@ from trivet.ports import (
     StorageFull,
 )
 from trivet.storage.sqlite import database, opening
+from trivet.storage.sqlite.checksums import number_of
 from trivet.storage.sqlite.storage import SqliteStorage
 
 ROOT = Path(__file__).parents[3]
@@ -204,9 +205,10 @@ async def test_one_damaged_actor_fails_alone_in_a_batch(tmp_path: Path) -> None:
         for one in ("a", "b", "c", "d"):
             await storage.create(actor(one, b"1"), "power")
     connection = sqlite3.connect(path)
-    connection.execute("update heads set version = 7 where cast(id as text) = 'a'")
-    connection.execute("delete from states where cast(id as text) = 'b'")
-    connection.execute("delete from heads where cast(id as text) = 'c'")
+    a, b, c = (number_of(one) for one in (b"a", b"b", b"c"))
+    connection.execute("update heads set version = 7 where number = ?", (a,))
+    connection.execute("delete from states where number = ?", (b,))
+    connection.execute("delete from heads where number = ?", (c,))
     connection.commit()
     connection.close()
     async with storage.open():

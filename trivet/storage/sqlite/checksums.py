@@ -20,6 +20,7 @@ __all__ = [
     "digest_of_address",
     "digest_of_text",
     "matches",
+    "number_of",
     "of_about",
     "of_actor",
     "of_connection",
@@ -91,6 +92,15 @@ def combine(checksum: bytes, combined: int) -> int:
 def digest_of_address(name: bytes, key: bytes) -> bytes:
     """Return what actors are looked up by: names and keys are of any length."""
     return blake2b(_pack_name(len(name), 0) + name + key, digest_size=32).digest()
+
+
+def number_of(actor: bytes) -> int:
+    """Return what the state and the head of an actor are looked up by: 63 bits of its id's digest.
+
+    Two ids with one number are not expected before there are billions of actors; the second is
+    refused then, and a record that is found by the wrong number does not match its checksum.
+    """
+    return int.from_bytes(blake2b(actor, digest_size=8).digest(), "big") >> 1
 
 
 def digest_of_text(text: bytes) -> bytes:

@@ -6,8 +6,6 @@ import sqlite3
 from collections.abc import Iterable
 from typing import Final
 
-import attrs
-
 from trivet.ports import RecordDamaged, StoredConnection
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import from_text, to_text
@@ -54,7 +52,7 @@ class Connections:
             before = self._stored(actor_id, connection_id)
             if before is None:
                 position = head.position
-                head = attrs.evolve(head, position=position + 1, count=head.count + 1)
+                head = head._replace(position=position + 1, count=head.count + 1)
             else:
                 position = before[0]
                 head = _combined(head, before[1])
@@ -71,7 +69,7 @@ class Connections:
             before = self._stored(actor_id, connection_id)
             if before is not None:
                 self._connection.execute(_DELETE, (actor_id, connection_id))
-                head = _combined(attrs.evolve(head, count=head.count - 1), before[1])
+                head = _combined(head._replace(count=head.count - 1), before[1])
         return head
 
     def _stored(self, actor_id: bytes, connection_id: bytes) -> tuple[int, bytes] | None:
@@ -85,4 +83,4 @@ class Connections:
 
 
 def _combined(head: Head, checksum: bytes) -> Head:
-    return attrs.evolve(head, combined=checksums.combine(checksum, head.combined))
+    return head._replace(combined=checksums.combine(checksum, head.combined))

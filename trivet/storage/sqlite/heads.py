@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from typing import Final
-
-import attrs
+from typing import Final, NamedTuple
 
 from trivet.ports import RecordDamaged
 from trivet.storage.sqlite import checksums, faults
@@ -18,22 +16,24 @@ MOST_KNOWN: Final = 50_000
 
 _INSERT: Final = "insert into heads values (?, ?, ?, ?, ?, ?)"
 _UPDATE: Final = (
-    "update heads set version = ?, position = ?, count = ?, combined = ?, checksum = ? where id = ?"
+    "update heads set version = ?, position = ?, count = ?, combined = ?, checksum = ?"
+    " where number = ?"
 )
-_SELECT: Final = "select version, position, count, combined, checksum from heads where id = ?"
+_SELECT: Final = "select version, position, count, combined, checksum from heads where number = ?"
 
 
-@attrs.frozen
-class Head:
+class Head(NamedTuple):
     """What an actor has.
 
     Attributes:
+        number: What its head and its state are looked up by.
         version: How often its state was stored; its state's record has the same number.
         position: How many connections it ever had: the next one's place among them.
         count: How many connections it has.
         combined: The combined checksums of these.
     """
 
+    number: int
     version: int
     position: int = 0
     count: int = 0
@@ -41,8 +41,9 @@ class Head:
 
     def with_next_version(self) -> Head:
         """Return the head of the next state."""
-        # Each save does this: `attrs.evolve` would take longer than hashing the state.
-        return Head(self.version + 1, self.position, self.count, self.combined)
+        # Each save does this: `_replace` would take longer than hashing the state.
+        number, version, position, count, combined = self
+        return Head(number, version + 1, position, count, combined)
 
 
 class Heads:
@@ -55,19 +56,21 @@ class Heads:
 
     def is_there(self, actor_id: bytes) -> bool:
         """Whether an actor has a head."""
-        return self._connection.execute(_SELECT, (actor_id,)).fetchone() is not None
+        number = checksums.number_of(actor_id)
+        return self._connection.execute(_SELECT, (number,)).fetchone() is not None
 
     def stored(self, actor_id: bytes) -> Head | None:
         """Read a head."""
         row: tuple[int, int, int, bytes, bytes] | None
-        row = self._connection.execute(_SELECT, (actor_id,)).fetchone()
+        number = checksums.number_of(actor_id)
+        row = self._connection.execute(_SELECT, (number,)).fetchone()
         if row is None:
             return None
         version, position, count, combined, checksum = row
         covered = actor_id, version, position, count, combined
         if not checksums.matches(checksum, checksums.of_head, *covered):
             raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its head")
-        return Head(version, position, count, int.from_bytes(combined, "big"))
+        return Head(number, version, position, count, int.from_bytes(combined, "big"))
 
     def current(self, actor_id: bytes) -> Head | None:
         """Return a head as this transaction has it, if it need not be read."""
@@ -75,9 +78,8 @@ class Heads:
 
     def add(self, actor_id: bytes, head: Head) -> None:
         """Write the head of a new actor."""
-        version, position, count, combined, checksum, _ = _row(actor_id, head)
-        row = actor_id, version, position, count, combined, checksum
-        self._connection.execute(_INSERT, row)
+        *what, number = _row(actor_id, head)
+        self._connection.execute(_INSERT, (number, *what))
 
     def change(self, actor_id: bytes, head: Head) -> None:
         """Have a head written by ``flush``."""
@@ -102,7 +104,8 @@ class Heads:
         self._changed.clear()
 
 
-def _row(actor_id: bytes, head: Head) -> tuple[int, int, int, bytes, bytes, bytes]:
-    combined = head.combined.to_bytes(checksums.DIGEST, "big")
-    what = head.version, head.position, head.count, combined
-    return (*what, checksums.of_head(actor_id, *what), actor_id)
+def _row(actor_id: bytes, head: Head) -> tuple[int, int, int, bytes, bytes, int]:
+    number, version, position, count, connections = head
+    combined = connections.to_bytes(checksums.DIGEST, "big")
+    checksum = checksums.of_head(actor_id, version, position, count, combined)
+    return version, position, count, combined, checksum, number

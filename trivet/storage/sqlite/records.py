@@ -48,8 +48,8 @@ _SELECT_NAME: Final = "select count, combined, checksum from names where name = 
 _REPLACE_NAME: Final = "insert or replace into names values (?, ?, ?, ?)"
 
 _INSERT_STATE: Final = "insert into states values (?, ?, ?, ?)"
-_UPDATE_STATE: Final = "update states set version = ?, state = ?, checksum = ? where id = ?"
-_SELECT_STATE: Final = "select version, state, checksum from states where id = ?"
+_UPDATE_STATE: Final = "update states set version = ?, state = ?, checksum = ? where number = ?"
+_SELECT_STATE: Final = "select version, state, checksum from states where number = ?"
 
 
 @attrs.frozen
@@ -83,8 +83,9 @@ class Records:
         self._connection = connection
         self._heads = Heads(connection)
         self._connections = Connections(connection)
-        # Of the actors that this transaction changes: only the last state of each is written.
-        self._states: dict[bytes, tuple[int, bytes]] = {}
+        # Of the actors that this transaction changes: only the last state of each is written, under
+        # the version that its head has then.
+        self._states: dict[bytes, tuple[Head, bytes]] = {}
 
     # Reading
 
@@ -154,11 +155,11 @@ class Records:
         combined = checksums.combine(checksum, combined)
         self._write_name(address.name, count + 1, combined)
         self._connection.execute(_INSERT_ACTOR, (*who, checksum))
-        head = Head(version=1)
+        head = Head(checksums.number_of(actor_id), version=1)
         head = self._connections.put(actor_id, head, record.connections)
         self._heads.add(actor_id, head)
         covered = checksums.of_state(actor_id, head.version, record.state)
-        self._connection.execute(_INSERT_STATE, (actor_id, head.version, record.state, covered))
+        self._connection.execute(_INSERT_STATE, (head.number, head.version, record.state, covered))
 
     def change(self, segment: Segment) -> None:
         """Apply a segment; what can wait is written by ``flush``."""
@@ -169,15 +170,15 @@ class Records:
             head = self._connections.end(actor_id, head, segment.ended)
         if segment.state is not None:
             head = head.with_next_version()
-            self._states[actor_id] = (head.version, segment.state)
+            self._states[actor_id] = (head, segment.state)
         self._heads.change(actor_id, head)
 
     def flush(self) -> None:
         """Write what has waited for the end of the transaction."""
         if self._states:
             rows = [
-                (version, state, checksums.of_state(actor_id, version, state), actor_id)
-                for actor_id, (version, state) in self._states.items()
+                (version, state, checksums.of_state(actor_id, version, state), number)
+                for actor_id, ((number, version, *_), state) in self._states.items()
             ]
             if self._connection.executemany(_UPDATE_STATE, rows).rowcount != len(rows):
                 raise faults.Inconsistent("it has no state")
@@ -241,7 +242,7 @@ class Records:
         if head is None:
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: it has no head")
         row: tuple[int, bytes | None, bytes] | None
-        row = self._connection.execute(_SELECT_STATE, (actor_id,)).fetchone()
+        row = self._connection.execute(_SELECT_STATE, (head.number,)).fetchone()
         if row is None or row[0] != head.version:
             raise RecordDamaged(f"{_shown(actor_id)} is damaged: its state is not the last one")
         version, state, checksum = row

@@ -61,15 +61,12 @@ class Claim:
         return True
 
 
-@attrs.frozen(eq=False)
+# One is made for each save: a frozen class would take three times as long.
+@attrs.define(eq=False)
 class _Save:
     write: Write
     done: Committed
     claim: Claim | None = None
-
-    @property
-    def is_wanted(self) -> bool:
-        return self.claim is None or self.claim.take()
 
     @property
     def actor_id(self) -> str:
@@ -79,7 +76,7 @@ class _Save:
         self.done(_hanging())
 
 
-@attrs.frozen(eq=False)
+@attrs.define(eq=False)
 class _Read(Generic[T]):
     read: Callable[[Database], T]
     done: Callable[[outcome.Outcome[T]], None]
@@ -236,8 +233,9 @@ class Writer:
             Whether there may be more.
         """
         requests, more = self._take()
-        saves = [one for one in requests if isinstance(one, _Save) and one.is_wanted]
-        reads = [one for one in requests if isinstance(one, _Read) and one.claim.take()]
+        wanted = [one for one in requests if one.claim is None or one.claim.take()]
+        saves = [one for one in wanted if isinstance(one, _Save)]
+        reads = [one for one in wanted if isinstance(one, _Read)]
         results = _store(database, [save.write for save in saves])
         answers: list[_Answer] = list(zip(saves, results, strict=True))
         answers += [(one, outcome.capture(one.read, database)) for one in reads]
