@@ -110,7 +110,8 @@ class HeldStorage(MemoryStorage):
         self.killed = True
         for save in self.saves:
             save.is_over = True
-        heir._by_id, heir._by_key = dict(self._by_id), dict(self._by_key)
+        heir._by_id = dict(self._by_id)
+        heir._by_key = {name: dict(ids) for name, ids in self._by_key.items()}
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         await trio.lowlevel.checkpoint()

@@ -353,5 +353,5 @@ async def test_names_that_are_no_events_are_accepted_and_not_kept() -> None:
         ann.subscribe("said")
         assert ann.inbox is not None
         assert ann.inbox.connection is not None
-        assert ann.inbox.connection.subscriptions == {"said"}
+        assert ann.inbox.connection.subscriptions == {"said": None}
         assert ann.closing is None

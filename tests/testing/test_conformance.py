@@ -56,7 +56,7 @@ class Joining(MemoryStorage):
 
 class Replacing(MemoryStorage):
     async def create(self, record: ActorRecord, durability: Durability) -> None:
-        self._by_key.pop((record.name, record.key), None)
+        self._by_key.get(record.name, {}).pop(record.key, None)
         await super().create(record, durability)
 
 

@@ -58,13 +58,13 @@ class Connections(ConnMap[Any]):
     def subscribe(self, conn: Connection, name: str) -> None:
         """Let a connection hear an event."""
         if name not in conn.subscriptions:
-            conn.subscriptions.add(name)
+            conn.subscriptions[name] = None
             if conn.id in self._conns:
                 self._subscribers.setdefault(name, {})[conn.id] = conn
 
     def unsubscribe(self, conn: Connection, name: str) -> None:
         """Let a connection no longer hear an event."""
-        conn.subscriptions.discard(name)
+        conn.subscriptions.pop(name, None)
         self._forget(name, conn)
 
     def subscribers(self, name: str) -> tuple[Connection, ...]:

@@ -31,14 +31,15 @@ class Directory:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._by_key: dict[tuple[str, tuple[str, ...]], Instance] = {}
+        # By name, then by key: no actor needs a tuple of both.
+        self._by_key: dict[str, dict[tuple[str, ...], Instance]] = {}
         self._by_id: dict[str, Instance] = {}
         self._parked: dict[str, dict[Inbox, None]] = {}
 
     @property
     def instances(self) -> tuple[Instance, ...]:
         """A snapshot of every instance, starting and stopping ones included."""
-        return tuple(self._by_key.values())
+        return tuple(instance for named in self._by_key.values() for instance in named.values())
 
     @property
     def parked_links(self) -> tuple[Inbox, ...]:
@@ -100,7 +101,7 @@ class Directory:
 
     def remove(self, instance: Instance) -> None:
         """Forget an instance that has ended, or could not start."""
-        self._by_key.pop((instance.definition.name, instance.key), None)
+        self._of_name(instance.definition).pop(instance.key, None)
         self._by_id.pop(instance.actor_id, None)
 
     def parked(self, actor_id: str) -> Iterable[Inbox]:
@@ -120,9 +121,12 @@ class Directory:
         if not inboxes:
             self._parked.pop(inbox.parked.actor_id, None)
 
+    def _of_name(self, definition: Definition) -> dict[tuple[str, ...], Instance]:
+        return self._by_key.setdefault(definition.name, {})
+
     def _find(self, definition: Definition, address: Address) -> Instance | None:
         if address.actor_id is None:
-            return self._by_key.get((definition.name, address.key))
+            return self._of_name(definition).get(address.key)
         instance = self._by_id.get(address.actor_id)
         return instance if instance is None or instance.definition is definition else None
 
@@ -133,11 +137,12 @@ class Directory:
             if record is None or record.name != definition.name:
                 raise not_found(definition.name, key)
             key = record.key
-        instance = self._by_key.get((definition.name, key))
+        named = self._of_name(definition)
+        instance = named.get(key)
         if instance is not None:
             return instance
         instance = Instance(self._runtime, definition, key, address)
-        self._by_key[definition.name, key] = instance
+        named[key] = instance
         if self._runtime.storage.immediate and not definition.has_start_hooks:
             await start(instance, address)
         else:

@@ -24,6 +24,7 @@ from trivet.declare.request import Request
 from trivet.lifecycle.connection import ConnectionEvent
 from trivet.protocol.faults import fault_of
 from trivet.runtime.connection import NO_REQUEST, REFUSED, Connection
+from trivet.runtime.moment import Moment
 from trivet.runtime.parked import Parked
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class Inbox:
         self.params = params
         self.connection: Connection | None = None
         self.parked: Parked | None = None
-        self.closed = trio.Event()
+        self.closed = Moment()
         self.when_decided: Callable[[], None] | None = None
         self._runtime = runtime
         self._definition = definition

@@ -61,7 +61,7 @@ class Instance:
         since: When that began.
         context: The actor's own context, in which its actions run.
         armed_at: When ``deadlines`` looks at it next.
-        wanted: The address that it was started for.
+        wanted: The address that it was started for, until it is awake.
         failure: Why its start failed.
         broken: Whether one of its tasks failed while it started.
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
@@ -114,7 +114,7 @@ class Instance:
         self.definition = definition
         self.limits = runtime.limits_of(definition)
         self.key = key
-        self.wanted = wanted
+        self.wanted: Address | None = wanted
         self.actor_id = ""
         self.phase = ACTOR.start
         self.since = trio.current_time()
@@ -185,6 +185,11 @@ class Instance:
         if self._reception is None:
             self._reception = Reception(self)
         return self._reception
+
+    @property
+    def connections(self) -> tuple[Connection, ...]:
+        """Every connection that has not ended, visible or not, oldest first."""
+        return () if self._reception is None else self._reception.connections
 
     @property
     def background(self) -> Background:

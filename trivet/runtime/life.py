@@ -67,7 +67,9 @@ async def start(instance: Instance, address: Address) -> None:
     instance.turn_ended(turn)
     instance.has_changed()
     if instance.phase is ActorState.AWAKE:
-        instance.reception.take_up()
+        if instance.connections:
+            instance.reception.take_up()
+        instance.wanted = None
         if "run" in instance.definition.hooks:
             instance.background.start_run()
 
@@ -94,7 +96,7 @@ async def _give_up(instance: Instance) -> None:
     with bounded_cleanup(min(instance.limits.hook_time, instance.runtime.stop_deadline.left)):
         await instance.gate.landed()
     instance.step(ActorEvent.START_FAILED)
-    for conn in instance.reception.connections:
+    for conn in instance.connections:
         if conn.phase is ConnectionState.OPEN:
             instance.reception.park(conn)
     instance.nursery.cancel()
@@ -136,7 +138,7 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
     instance.ends_at = trio.current_time() + grace
     instance.background.stop()
     _move_waiting_calls(instance)
-    for conn in instance.reception.connections:
+    for conn in instance.connections:
         conn.abandon()
     await _end_last_turn(instance)
     await _end_connections(instance, park)

@@ -191,11 +191,9 @@ def _age(since: float, now: float) -> float:
 def _actor(instance: Instance, now: float) -> ActorSnapshot:
     holder = instance.mailbox.holder
     # Parts that the actor never needed are not made for this.
-    reception = instance._reception  # pyright: ignore[reportPrivateUsage]
     background = instance._background  # pyright: ignore[reportPrivateUsage]
     gate = instance._gate  # pyright: ignore[reportPrivateUsage]
     saver = None if gate is None else gate.saver
-    connections = () if reception is None else reception.connections
     waiting = [_turn(turn, now) for turn in instance.mailbox.waiting()]
     return ActorSnapshot(
         name=instance.definition.name,
@@ -207,7 +205,7 @@ def _actor(instance: Instance, now: float) -> ActorSnapshot:
         waiting=waiting,
         oldest_wait=waiting[0].age if waiting else None,
         saving=_age(saver.since, now) if saver is not None and saver.is_saving else None,
-        connections=[_connection(conn, now) for conn in connections],
+        connections=[_connection(conn, now) for conn in instance.connections],
         tasks=0 if background is None else len(background),
     )
 

@@ -147,7 +147,9 @@ async def open_session(
         when_decided=when_decided,
     )
     machine = ServerConnection(encoder.codec, max_incoming=limits.message_in)
-    return Session(service, link, _receiver(link, machine, inbox, service.count), inbox)
+    receiver = _Receiver(service, link, machine, inbox)
+    receive = receiver.receive_binary if encoder.codec.binary else receiver.receive_text
+    return Session(service, link, receive, inbox)
 
 
 async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
@@ -208,42 +210,47 @@ def _ignore(message: str | bytes) -> None:
     """Take no message: the link is closing."""
 
 
-def _receiver(
-    link: ClientLink, machine: ServerConnection, inbox: Inbox, count: Callable[[str], None]
-) -> Receive:
-    """Return what takes a client's messages: a plain function, called for each of them."""
-    decode, hand_over = machine.receive, inbox.receive
+class _Receiver:
+    """Takes one client's messages: each method is a plain function, called for each of them."""
 
-    def receive_binary(message: str | bytes) -> None:
+    __slots__ = ("_inbox", "_link", "_machine", "_service")
+
+    def __init__(
+        self, service: Service, link: ClientLink, machine: ServerConnection, inbox: Inbox
+    ) -> None:
+        self._service = service
+        self._link = link
+        self._machine = machine
+        self._inbox = inbox
+
+    def receive_binary(self, message: str | bytes) -> None:
+        """Take a message of an encoding whose messages are binary."""
         try:
             if isinstance(message, str):
                 raise DecodingError("A message must be binary")
-            decoded = decode(message)
+            decoded = self._machine.receive(message)
         except RemoteProtocolError as error:
-            count("message_malformed")
-            _reject(link, error)
+            self._reject(error)
             return
         if decoded is not None:
-            hand_over(decoded, len(message))
+            self._inbox.receive(decoded, len(message))
 
-    def receive_text(message: str | bytes) -> None:
+    def receive_text(self, message: str | bytes) -> None:
+        """Take a message of an encoding whose messages are text."""
         try:
             if isinstance(message, bytes):
                 raise DecodingError("A message must be text")
             data = message.encode()
-            decoded = decode(data)
+            decoded = self._machine.receive(data)
         except RemoteProtocolError as error:
-            count("message_malformed")
-            _reject(link, error)
+            self._reject(error)
             return
         if decoded is not None:
-            hand_over(decoded, len(data))
+            self._inbox.receive(decoded, len(data))
 
-    return receive_binary if machine.codec.binary else receive_text
-
-
-def _reject(link: ClientLink, error: RemoteProtocolError) -> None:
-    link.close(error.close_code, str(CloseReason(error.group, error.code)))
+    def _reject(self, error: RemoteProtocolError) -> None:
+        self._service.count("message_malformed")
+        self._link.close(error.close_code, str(CloseReason(error.group, error.code)))
 
 
 def _count(service: Service, link: ClientLink) -> None:

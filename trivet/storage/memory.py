@@ -24,7 +24,7 @@ class MemoryStorage:
 
     def __init__(self) -> None:
         self._by_id: dict[str, ActorRecord] = {}
-        self._by_key: dict[tuple[str, tuple[str, ...]], str] = {}
+        self._by_key: dict[str, dict[tuple[str, ...], str]] = {}  # by name, then by key
 
     @property
     def failed(self) -> bool:
@@ -38,17 +38,18 @@ class MemoryStorage:
 
     async def create(self, record: ActorRecord, durability: Durability) -> None:
         """Store a new actor."""
-        existing = self._by_key.get((record.name, record.key))
+        named = self._by_key.setdefault(record.name, {})
+        existing = named.get(record.key)
         if existing is not None:
             raise KeyTaken(existing)
         if record.id in self._by_id:
             raise StorageError(f"there is an actor {record.id} already")
         self._by_id[record.id] = record
-        self._by_key[record.name, record.key] = record.id
+        named[record.key] = record.id
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return the actor with a key."""
-        actor_id = self._by_key.get((name, key))
+        actor_id = self._by_key.get(name, {}).get(key)
         return None if actor_id is None else self._by_id[actor_id]
 
     async def load(self, actor_id: str) -> ActorRecord | None:
