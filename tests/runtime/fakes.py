@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import Any, cast
 
 import attrs
 
 from trivet.declare.options import Limits
 from trivet.lifecycle.actor import ActorState
+from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.turn import Turn
 
@@ -18,6 +20,7 @@ class FakeInstance:
     mailbox: Mailbox
     phase: ActorState = ActorState.AWAKE
     limits: Limits = attrs.Factory(Limits)
+    runtime: Any = attrs.Factory(lambda: SimpleNamespace(between_turns=BetweenTurns()))
 
 
 def fake_instance(label: str = "Fake/a", limit: int = 2) -> Any:

@@ -10,7 +10,8 @@ Rules this file keeps:
    the store can take a save. So a state is only ever encoded when no turn is in the middle of a
    step, and what one turn has changed by halves is never stored because another has ended.
 3. At the end of a turn that is lazy: while a save is in flight, the turns that end meanwhile are
-   sealed together. But a turn that may suspend begins behind a sealed segment.
+   sealed together, and so are those that end after enough was encoded in one pass of the loop
+   (``between_turns``). But a turn that may suspend begins behind a sealed segment.
 4. At most one save of an actor is in flight; the next takes everything that is sealed by then.
 5. A failed save drops everything in the gate; those who wait are told, the instance is rebuilt.
    Until it is gone nothing of it leaves or is stored any more: all that rests on what was lost.
@@ -59,6 +60,7 @@ class Gate:
     """
 
     __slots__ = (
+        "_between_turns",
         "_changes",
         "_covered",
         "_failure",
@@ -79,6 +81,7 @@ class Gate:
         self.atomic: AtomicTurn | None = None
         self._instance = instance
         self._mailbox = instance.mailbox
+        self._between_turns = instance.runtime.between_turns
         self.saver = Saver(instance.runtime.storage, self._saved)
         self._changes = Changes(instance)
         self._waiting: deque[Effect] = deque()
@@ -131,7 +134,7 @@ class Gate:
         self._waiting.append((release, drop, turn))
         self._spoken = self._spoken or turn is not None
         if not self.saver.is_saving and holder.may_suspend and not holder.is_over:
-            self._instance.runtime.between_turns.look_at(self)
+            self._between_turns.look_at(self)
 
     def has_said(self, turn: Turn) -> bool:
         """Whether anything that a turn has said waits still."""
@@ -160,7 +163,8 @@ class Gate:
         self._spoken = False
         if self.holds:
             if self._may_advance and self._is_behind:
-                self._seal(goes_on=False)
+                if not self._between_turns.is_exhausted:
+                    self._seal(goes_on=False)
                 self._advance()
         elif self._changes.are_possible:
             self._instance.autosave()
@@ -276,7 +280,7 @@ class Gate:
         if must_end or holder is None or turn_of(self._instance) is not None:
             self._seal(goes_on=holder is not None)
         elif not self.saver.is_saving:
-            self._instance.runtime.between_turns.look_at(self)
+            self._between_turns.look_at(self)
             return
         self._advance()
 
@@ -299,9 +303,11 @@ class Gate:
     def _may_advance(self) -> bool:
         return not (self.saver.is_saving or self._failure is not None or self._is_releasing)
 
-    @property
     def _may_seal(self) -> bool:
         if not self.holds or not self._is_behind:
+            return False
+        if self._between_turns.is_exhausted:
+            self._between_turns.look_at(self)  # in the next pass of the loop
             return False
         holder = self._mailbox.holder
         if holder is None or not holder.may_suspend:
@@ -336,7 +342,7 @@ class Gate:
     def _advance(self) -> None:
         """Seal, save and release what can be; never in the middle of a turn's step."""
         while self._may_advance:
-            if self._may_seal:
+            if self._may_seal():
                 holder = self._mailbox.holder
                 self._seal(goes_on=holder is not None and holder.may_suspend)
             elif self.saver.has_sealed:

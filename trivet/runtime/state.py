@@ -149,6 +149,7 @@ class State:
 
     def _encode(self) -> bytes:
         data = self._shape.encode(self.value)
+        self._instance.runtime.between_turns.has_encoded(len(data))
         limit = self._instance.limits.state_limit
         if len(data) > limit:
             raise too_large(len(data), limit)
