@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks.hostile import memory
 from benchmarks.hostile_messages import SIZE, benign, hostile
 from trivet.protocol.cbor_scan import MAX_NODES
 from trivet.protocol.codec import CODECS
@@ -14,6 +15,9 @@ MESSAGES = [
     for name in messages
 ]
 HOSTILE = hostile()
+
+MOST = 4 * 1024 * 1024
+"""Bytes that a message of 64 KiB may take while it is decoded, what comes out included."""
 
 
 @pytest.mark.parametrize(("encoding", "name"), MESSAGES)
@@ -29,6 +33,13 @@ def test_a_hostile_message_is_a_call_or_refused_for_what_it_holds(
     else:
         assert isinstance(call, ActionRequest)
         assert (call.name, len(call.args)) == ("say", 1)
+
+
+@pytest.mark.parametrize(("encoding", "name"), MESSAGES)
+def test_a_hostile_message_takes_a_bounded_amount_of_memory(
+    encoding: EncodingName, name: str
+) -> None:
+    assert memory(encoding, HOSTILE[encoding][name]) <= MOST
 
 
 @pytest.mark.parametrize("encoding", CODECS)

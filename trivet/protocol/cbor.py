@@ -184,7 +184,8 @@ def _read_date(seconds: float, _immutable: bool) -> datetime:
 
 
 def _read_set(elements: Iterable[object], _immutable: bool) -> set[Any]:
-    result = set_of(_revive_float(item) if type(item) is float else item for item in elements)
+    revived = [_revive_float(item) if type(item) is float else item for item in elements]
+    result = set_of(revived)
     if result is None:
         raise DecodingError("A set may hold scalars and integers of 64 bits")
     return result
@@ -195,9 +196,12 @@ def _read_as_it_is(value: object, _immutable: bool) -> object:
 
 
 def _reader_of(element: str) -> Callable[[bytes, bool], list[Any]]:
-    size = struct.calcsize(f"<{element}")
+    one = struct.Struct(f"<{element}")
+    size = one.size
 
     def read(data: bytes, _immutable: bool) -> list[Any]:
+        if len(data) == size:  # a message may be full of these
+            return list(one.unpack(data))
         if len(data) % size:
             raise DecodingError("A typed array does not end with an element")
         return list(struct.unpack(f"<{len(data) // size}{element}", data))

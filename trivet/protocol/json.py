@@ -36,9 +36,17 @@ from trivet.protocol.errors import DecodingError, EncodingError
 
 __all__ = ["TAGGED", "decode", "encode", "may_be_tagged", "parse", "write"]
 
+
+def _read_float(text: str) -> float:
+    number = float(text)
+    if isfinite(number):
+        return number
+    raise DecodingError("A number is out of range")
+
+
 _to_json = msgspec.json.Encoder().encode
 _from_json = msgspec.json.Decoder().decode
-_from_json_slowly = msgspec.json.Decoder(float_hook=lambda text: _read_float(text)).decode
+_from_json_slowly = msgspec.json.Decoder(float_hook=_read_float).decode
 
 # A string that never ends is one to the end, too: else every quote in it would be tried again.
 _replace_strings = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"?', re.DOTALL).sub
@@ -121,13 +129,6 @@ def _decode_long(data: bytes, structure: bytes | None) -> Any:
 
 def _has_huge_number(text: bytes) -> bool:
     return _HUGE_NUMBER in text.translate(_ALL_DIGITS_ALIKE)
-
-
-def _read_float(text: str) -> float:
-    number = float(text)
-    if isfinite(number):
-        return number
-    raise DecodingError("A number is out of range")
 
 
 def _structure(data: bytes) -> bytes:
