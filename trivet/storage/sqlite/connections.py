@@ -27,7 +27,7 @@ class Connections:
 
     def of(self, actor_id: bytes, head: Head) -> tuple[StoredConnection, ...]:
         """Read an actor's connections, oldest first."""
-        if not head.count:
+        if not head.connections:
             return ()
         found: list[tuple[int, StoredConnection]] = []
         combined = 0
@@ -40,7 +40,7 @@ class Connections:
             combined = checksums.combine(checksum, combined)
             stored = StoredConnection(id=to_text(connection_id), state=state)
             found.append((position, stored))
-        if (len(found), combined) != (head.count, head.combined):
+        if (len(found), combined) != (head.connections, head.combined):
             raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its connections")
         found.sort(key=lambda pair: pair[0])
         return tuple(stored for _, stored in found)
@@ -52,7 +52,7 @@ class Connections:
             before = self._stored(actor_id, connection_id)
             if before is None:
                 position = head.position
-                head = head._replace(position=position + 1, count=head.count + 1)
+                head = head._replace(position=position + 1, connections=head.connections + 1)
             else:
                 position = before[0]
                 head = _combined(head, before[1])
@@ -69,7 +69,7 @@ class Connections:
             before = self._stored(actor_id, connection_id)
             if before is not None:
                 self._connection.execute(_DELETE, (actor_id, connection_id))
-                head = _combined(head._replace(count=head.count - 1), before[1])
+                head = _combined(head._replace(connections=head.connections - 1), before[1])
         return head
 
     def _stored(self, actor_id: bytes, connection_id: bytes) -> tuple[int, bytes] | None:

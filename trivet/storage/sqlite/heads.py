@@ -29,21 +29,21 @@ class Head(NamedTuple):
         number: What its head and its state are looked up by.
         version: How often its state was stored; its state's record has the same number.
         position: How many connections it ever had: the next one's place among them.
-        count: How many connections it has.
+        connections: How many connections it has.
         combined: The combined checksums of these.
     """
 
     number: int
     version: int
     position: int = 0
-    count: int = 0
+    connections: int = 0
     combined: int = 0
 
     def with_next_version(self) -> Head:
         """Return the head of the next state."""
         # Each save does this: `_replace` would take longer than hashing the state.
-        number, version, position, count, combined = self
-        return Head(number, version + 1, position, count, combined)
+        number, version, position, connections, combined = self
+        return Head(number, version + 1, position, connections, combined)
 
 
 class Heads:
@@ -105,7 +105,7 @@ class Heads:
 
 
 def _row(actor_id: bytes, head: Head) -> tuple[int, int, int, bytes, bytes, int]:
-    number, version, position, count, connections = head
-    combined = connections.to_bytes(checksums.DIGEST, "big")
+    number, version, position, count, together = head
+    combined = together.to_bytes(checksums.DIGEST, "big")
     checksum = checksums.of_head(actor_id, version, position, count, combined)
     return version, position, count, combined, checksum, number
