@@ -60,7 +60,7 @@ class BetweenTurns:
             self._encoded, self.is_exhausted = 0, False
             gates, self._gates = self._gates, {}
             for gate in gates:
-                gate.look()
+                gate.advance()
 
     def _wake(self) -> None:
         if self._parked is not None:

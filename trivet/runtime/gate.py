@@ -128,7 +128,7 @@ class Gate:
         holder = self._mailbox.holder
         if holder is None:
             self._waiting.append((release, drop, None))
-            self._advance()
+            self.advance()
             return
         turn = turn_of(self._instance)
         self._waiting.append((release, drop, turn))
@@ -156,7 +156,7 @@ class Gate:
             self._instance.autosave()  # it may take long, and must not keep its changes for so long
         elif self._failure is None and self._is_behind:
             self._seal(goes_on=False)
-            self._advance()
+            self.advance()
 
     def turn_over(self) -> None:
         """End the segment of the turn that is over, though it holds the actor still."""
@@ -165,7 +165,7 @@ class Gate:
             if self._may_advance and self._is_behind:
                 if not self._between_turns.is_exhausted:
                     self._seal(goes_on=False)
-                self._advance()
+                self.advance()
         elif self._changes.are_possible:
             self._instance.autosave()
 
@@ -177,14 +177,14 @@ class Gate:
             self._seal(goes_on=True)
         else:
             self._covered = len(self._waiting)  # an atomic turn has kept it back
-        self._advance()
+        self.advance()
 
     def atomic_over(self) -> None:
         """Let out what an atomic turn has said, as far as it waits for nothing else."""
         self.atomic = None
         if not self.holds:
             self._covered = len(self._waiting)
-            self._advance()
+            self.advance()
             outsiders, self._outsiders = self._outsiders, []
             for passage in outsiders:
                 self._enter(passage, must_end=True)
@@ -208,17 +208,13 @@ class Gate:
         if self.holds:
             await self.settle()
 
-    def look(self) -> None:
-        """See whether the segment of a suspended turn can end; only between its steps."""
-        self._advance()
-
     def autosave(self) -> None:
         """Store what there is, for an actor whose effects do not wait; only between turns."""
         if self._failure is not None:
             return
         if not self._is_indivisible:
             self._seal(goes_on=self._mailbox.holder is not None)
-            self._advance()
+            self.advance()
         holder = self._mailbox.holder
         if holder is not None and holder.may_suspend:
             self._instance.autosave()  # what the turn changes from here on
@@ -254,15 +250,11 @@ class Gate:
         try:
             if self._failure is None:
                 await self._passage(must_end=True).wait()
-            await self.landed()
+            await self.saver.wait_landed()  # the next instance starts behind it
         except ActionError as error:
             self._report("last", "the last save failed", error)
             return False
         return True
-
-    async def landed(self) -> None:
-        """Wait for the save in flight, if there is one: the next instance starts behind it."""
-        await self.saver.wait_landed()
 
     def _passage(self, *, must_end: bool) -> Passage:
         passage = Passage()
@@ -282,7 +274,7 @@ class Gate:
         elif not self.saver.is_saving:
             self._between_turns.look_at(self)
             return
-        self._advance()
+        self.advance()
 
     @property
     def _is_behind(self) -> bool:
@@ -339,7 +331,7 @@ class Gate:
 
     # What is stored
 
-    def _advance(self) -> None:
+    def advance(self) -> None:
         """Seal, save and release what can be; never in the middle of a turn's step."""
         while self._may_advance:
             if self._may_seal():
@@ -358,7 +350,7 @@ class Gate:
             return
         if error is None:
             self._release(self._saved_with)
-            self._advance()
+            self.advance()
             return
         self._report("refused", "the store refused its segment", error)
         self._fail(save_fault(error))
@@ -400,9 +392,8 @@ class Gate:
             drop(error_of(fault))
 
     def _report(self, kind: str, problem: str, why: object) -> None:
-        instance = self._instance
-        subject = about_instance(instance)
-        throttled.error(kind, "%s: %s: %s", instance.label, problem, why, extra=subject)
+        subject = about_instance(self._instance)
+        throttled.error(kind, "%s: %s: %s", self._instance.label, problem, why, extra=subject)
 
 
 def _nothing() -> None:

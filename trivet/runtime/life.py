@@ -94,7 +94,7 @@ async def _give_up(instance: Instance) -> None:
     assert instance.failure is not None
     instance.gate.close(instance.failure)
     with bounded_cleanup(min(instance.limits.hook_time, instance.runtime.stop_deadline.left)):
-        await instance.gate.landed()
+        await instance.gate.saver.wait_landed()
     instance.step(ActorEvent.START_FAILED)
     for conn in instance.connections:
         if conn.phase is ConnectionState.OPEN:

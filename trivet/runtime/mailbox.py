@@ -91,7 +91,7 @@ class Mailbox:
         turn.active = False
         if turn.borrower is not None:
             if self.gate is not None:
-                self.gate.look()  # what it has said need not wait for the hook
+                self.gate.advance()  # what it has said need not wait for the hook
             return
         lender = turn.lender
         if lender is None:
