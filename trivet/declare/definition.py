@@ -28,6 +28,9 @@ class Method:
     """An action as one actor class answers it.
 
     Attributes:
+        concurrent: Whether it runs beside the turns.
+        reentrant: Whether a call of the chain that waits for it is let into the waiting turn.
+        cancel_with_caller: Whether it is cut when nobody waits for it any more.
         may_run_inline: Whether the whole turn is synchronous, so that whoever delivers the call
             may run it.
         plain_result: The class whose own values need no copy as results, if that is all there is
@@ -44,6 +47,9 @@ class Method:
     timeout: float
     readonly: bool
     atomic: bool
+    concurrent: bool
+    reentrant: bool
+    cancel_with_caller: bool
     looks_at_result: bool
     binder: Binder
     may_run_inline: bool
@@ -71,6 +77,7 @@ class Definition:
         methods_by_name: Actions by their name on the wire, for everybody else.
         hooks: The names of the hooks that the class overrides.
         default_state: Makes a fresh state, where the class has one and no ``create_state``.
+        heeds_callers: Whether any action is cut when its caller is gone.
     """
 
     actor: type[Actor[Any, Any, Any, Any]]
@@ -90,6 +97,7 @@ class Definition:
     has_connect_hooks: bool
     has_start_hooks: bool
     has_atomic_actions: bool
+    heeds_callers: bool
 
     @property
     def runs_call_hooks(self) -> bool:

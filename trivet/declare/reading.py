@@ -38,15 +38,12 @@ LATER_HOOKS = {
     "on_destroy": "destroy",
     "on_request": "raw HTTP",
     "on_websocket": "raw WebSockets",
-    "on_state_change": "on_state_change",
     "can_publish": "queues",
 }
 LATER_OPTIONS = {
     "sleep_after": "sleep",
-    "concurrent": "concurrent actions",
     "hibernate_websockets": "raw WebSockets",
 }
-LATER_ACTION_OPTIONS = ("concurrent", "reentrant", "cancel_with_caller")
 HOOKS = (
     "on_migrate",
     "create_state",
@@ -58,6 +55,7 @@ HOOKS = (
     "on_connect",
     "on_disconnect",
     "on_before_action_response",
+    "on_state_change",
     "can_subscribe",
     "authorize",
 )
@@ -131,6 +129,7 @@ class _Reader:
             has_connect_hooks=bool(hooks & connect_hooks),
             has_start_hooks=bool(hooks & START_HOOKS),
             has_atomic_actions=any(method.atomic for method in by_name.values()),
+            heeds_callers=any(method.cancel_with_caller for method in by_name.values()),
         )
 
     def refuse_later_features(self) -> None:
@@ -221,22 +220,36 @@ class _Reader:
             for slot, value in cls.__dict__.items():
                 if isinstance(value, ActionDeclaration) and value.token is not None:
                     methods[value.token] = current[slot]
+        self.check_atomic(list(current.values()))
         return methods, self.unique((m.name, m) for m in current.values())
+
+    def check_atomic(self, methods: list[Method]) -> None:
+        """Refuse what could undo the changes of another action together with its own."""
+        beside = next((method for method in methods if method.concurrent), None)
+        for method in methods:
+            may_wait = method.is_async or method.looks_at_result
+            if method.atomic and method.concurrent:
+                raise TypeError(
+                    f"{self.where}.{method.slot}: an action cannot be both atomic and concurrent"
+                )
+            if beside is not None and method.atomic and may_wait:
+                raise TypeError(
+                    f"{self.where}.{method.slot}: an action that is atomic and may wait would, when "
+                    f"it fails, undo what the concurrent action {beside.slot} has changed meanwhile"
+                )
 
     def method(self, slot: str, declaration: ActionDeclaration) -> Method:
         where = f"{self.where}.{slot}"
         declaration.check(where)
         assert declaration.token is not None  # Python named it when its class was created
         options: ActionOptions = declaration.options
-        for option in LATER_ACTION_OPTIONS:
-            if getattr(options, option):
-                not_built(f"{option} actions ({where})")
         timeout = options.timeout if options.timeout is not None else self.options.action_timeout
         binder = Binder.of(
             declaration.function, where=where, namespace=self.namespace(), naming=self.naming
         )
         result: Any = binder.result.annotation
         looks_at_result = self.overrides("on_before_action_response")
+        runs_a_hook = looks_at_result or self.overrides("on_state_change")
         return Method(
             name=self.wire_name(options.name, slot),
             slot=slot,
@@ -248,7 +261,10 @@ class _Reader:
             looks_at_result=looks_at_result,
             binder=binder,
             atomic=options.atomic,
-            may_run_inline=not (declaration.is_async or looks_at_result or options.atomic),
+            concurrent=declaration.is_async and (options.concurrent or self.options.concurrent),
+            reentrant=options.reentrant,
+            cancel_with_caller=options.cancel_with_caller,
+            may_run_inline=not (declaration.is_async or runs_a_hook or options.atomic),
             plain_result=next((kind for kind in PLAIN if kind is result), None),
             bind=binder.bind,
             copy_result=binder.result.copy,

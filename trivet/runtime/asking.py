@@ -15,13 +15,13 @@ import trio
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
-from trivet.runtime.call import Ask, InstanceMoved, Submission
+from trivet.runtime.call import Ask, InstanceMoved, Submission, current_deadline
 from trivet.runtime.hooks import check
 from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_connection, about_instance
 from trivet.runtime.turn import current_turn, running_turn
-from trivet.runtime.waits import waiting_for
+from trivet.runtime.waits import waiting_for, waiting_inside, waiting_link
 
 if TYPE_CHECKING:
     from trivet.declare.definition import Method
@@ -131,11 +131,28 @@ def run_inline(call: Submission) -> None:
 
 
 async def _queue(call: Ask) -> Any:
-    turn = current_turn()
-    with waiting_for(turn, call.instance) as call.noted:
-        call.deadline = trio.current_effective_deadline()
-        call.instance.queue(call)
+    turn, instance = current_turn(), call.instance
+    call.deadline = current_deadline()
+    link = waiting_link(turn, instance) if call.method.reentrant else None
+    if turn is not None and link is not None:
+        with waiting_inside(turn, link) as call.noted:
+            call.caller = turn
+            link.lend(call)
+            return await call.wait()
+    if _needs_no_turn(call):
+        call.caller = turn
+        instance.queue(call)
         return await call.wait()
+    with waiting_for(turn, instance) as call.noted:
+        call.caller = turn
+        instance.queue(call)
+        return await call.wait()
+
+
+def _needs_no_turn(call: Ask) -> bool:
+    """Whether a concurrent action begins although somebody else holds its actor."""
+    is_connected = call.conn is not None and "on_connect" in call.instance.definition.hooks
+    return call.method.concurrent and not is_connected
 
 
 async def ask_connected(

@@ -58,14 +58,14 @@ class AtomicTurn:
     def has_changed(self) -> bool:
         """Whether the turn has changed or said anything."""
         return (
-            self._instance.gate.has_said(self.turn)
+            self._instance.gate.effects.has_said(self.turn)
             or self._instance.state.differs_from(self._state)
             or any(conn.encode_state() != kept for conn, kept in self._conn_states.items())
         )
 
     def roll_back(self) -> None:
         """Bring back what there was before."""
-        self._instance.gate.take_back(self.turn)
+        self._instance.gate.effects.take_back(self.turn)
         self._instance.state.roll_back(self._state)
         for conn, kept in self._conn_states.items():
             conn.decode_state(kept)

@@ -13,7 +13,7 @@ from trivet.declare.errors import ActionError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_instance
-from trivet.runtime.turn import Turn, current_turn
+from trivet.runtime.turn import Turn, current_turn, running_action
 
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
@@ -43,9 +43,11 @@ def current_deadline() -> float:
     Inside an action that includes its own timeout, and the deadline that came with the call;
     ``math.inf`` is none.
     """
-    turn = current_turn()
     ours = trio.current_effective_deadline()
-    return min(ours, turn.deadline, turn.ends) if isinstance(turn, Call) else ours
+    for call in (current_turn(), running_action.get()):
+        if isinstance(call, Call) and call.active:
+            ours = min(ours, call.deadline, call.ends)
+    return ours
 
 
 class Call(Turn):
@@ -58,7 +60,9 @@ class Call(Turn):
         deadline: When its caller stops waiting.
         ends: When the mailbox gives it up, or once it runs, when it is cut.
         late: Whether it was cut because its time was over.
-        begun: Whether it ever held its actor.
+        begun: Whether it was ever granted.
+        unwanted: Whether it is cut because nobody waits for it any more.
+        scope: What cuts it, if it runs on a task of its own.
     """
 
     is_request = True
@@ -67,6 +71,8 @@ class Call(Turn):
     ends = math.inf
     late = False
     begun = False
+    unwanted = False
+    scope: trio.CancelScope | None = None
 
     def __init__(
         self,
@@ -82,10 +88,30 @@ class Call(Turn):
         self.kwargs = kwargs or {}
 
     def grant(self) -> None:
-        """Let the actor's worker run it."""
+        """Let it run: by the actor's worker, or beside it where the worker waits for this very call."""
         self.begun = True
         self.begin()
-        self.instance.worker.wake()
+        if self.lender is None:
+            self.instance.worker.wake()
+        else:
+            self.instance.own_tasks.start(self)
+
+    def end_by(self, when: float) -> None:
+        """Cut it when its time is over."""
+        self.ends = when
+        if self.scope is None:
+            self.instance.arm(when)
+        else:
+            self.scope.deadline = when
+
+    def caller_left(self) -> bool:
+        """Take note that nobody waits for it any more; tell whether it will not even begin."""
+        if self.instance.mailbox.withdraw(self):
+            return True
+        if self.method.cancel_with_caller and not self.is_over:
+            self.unwanted = True
+            self.instance.cut(self)
+        return False
 
     @property
     def may_suspend(self) -> bool:
@@ -100,7 +126,8 @@ class Call(Turn):
 
     def cut_error(self) -> ActionError:
         """Say why a running call was cancelled."""
-        return timed_out() if self.late else restarting()
+        has_run_out = self.scope is not None and self.scope.deadline <= trio.current_time()
+        return timed_out() if self.late or has_run_out else restarting()
 
     def result(self, value: Any) -> None:
         """Give the result to whoever asked, through the gate."""
@@ -113,6 +140,9 @@ class Call(Turn):
     def moved(self) -> None:
         """Hand a call that has not begun to the next instance."""
         raise NotImplementedError
+
+    def entered(self) -> None:
+        """Take note that it needs no turn any more."""
 
 
 class InlineTurn(Turn):
@@ -148,7 +178,7 @@ class Ask(Call):
         """Wait for the result in the current task.
 
         A caller that is cancelled leaves: a call that has not begun is withdrawn, a running one
-        goes on and its result is dropped.
+        goes on and its result is dropped, or it is cut if its action says so.
 
         Raises:
             InstanceMoved: If the next instance has to serve it.
@@ -157,9 +187,9 @@ class Ask(Call):
         self._waiter = trio.lowlevel.current_task()
 
         def abort(_: Any) -> trio.lowlevel.Abort:
-            self._waiter = None
+            self._waiter = self.caller = None
             self._wait_over()
-            self.instance.mailbox.withdraw(self)
+            self.caller_left()
             return trio.lowlevel.Abort.SUCCEEDED
 
         return await trio.lowlevel.wait_task_rescheduled(abort)
@@ -193,6 +223,10 @@ class Ask(Call):
             gate.emit(
                 lambda: self._deliver(result), lambda error: self._deliver(outcome.Error(error))
             )
+
+    def entered(self) -> None:
+        """Let its caller close no circle any more: a concurrent action needs no turn."""
+        self._wait_over()
 
     def _wait_over(self) -> None:
         if self.noted is not None:

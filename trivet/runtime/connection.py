@@ -24,6 +24,7 @@ from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import Fault, fault_of
 from trivet.runtime.call import restarting
+from trivet.runtime.callers import client_left
 from trivet.runtime.disconnecting import disconnect
 from trivet.runtime.moment import Moment
 from trivet.runtime.parked import Parked
@@ -288,6 +289,8 @@ class Connection(Conn[Any]):
         opening = self.phase is ConnectionState.CONNECTING
         self.step(ConnectionEvent.CLOSE)
         self.instance.conns.remove(self)
+        if self.queued and self.instance.definition.heeds_callers:
+            client_left(self)
         if opening:
             self.cancel_opening()
         if self.inbox is None:

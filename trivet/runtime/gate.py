@@ -9,6 +9,8 @@ Rules this file keeps:
    at the end of a turn, where a turn asks for it, and when a suspended turn has said something and
    the store can take a save. So a state is only ever encoded when no turn is in the middle of a
    step, and what one turn has changed by halves is never stored because another has ended.
+   Concurrent actions are asked for by those who want it otherwise: what one of them says ends the
+   segment of all that has been done by then, and is looked at between steps, too.
 3. At the end of a turn that is lazy: while a save is in flight, the turns that end meanwhile are
    sealed together, and so are those that end after enough was encoded in one pass of the loop
    (``between_turns``). But a turn that may suspend begins behind a sealed segment.
@@ -22,8 +24,6 @@ Rules this file keeps:
 from __future__ import annotations
 
 import logging
-from collections import deque
-from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, Error, ValidationError
@@ -32,11 +32,12 @@ from trivet.ports import StorageError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
 from trivet.runtime.changes import Changes
+from trivet.runtime.effects import Drop, Effects, Release
 from trivet.runtime.passage import Passage
 from trivet.runtime.saver import Saver
 from trivet.runtime.store_faults import not_serializable, save_fault
 from trivet.runtime.subjects import about_instance
-from trivet.runtime.turn import Turn, turn_of
+from trivet.runtime.turn import Turn, action_of, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -45,10 +46,6 @@ __all__ = ["Gate"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
-Release = Callable[[], object]
-Drop = Callable[[Error], object]
-Effect = tuple[Release, Drop | None, Turn | None]
-
 
 class Gate:
     """The effects of one actor that are not out yet, and the saves they wait for.
@@ -56,6 +53,7 @@ class Gate:
     Attributes:
         holds: Whether effects wait for saves.
         saver: Hands them to the store.
+        effects: What waits.
         atomic: The atomic turn that runs, if one does: what it says waits for its end.
     """
 
@@ -70,8 +68,8 @@ class Gate:
         "_outsiders",
         "_saved_with",
         "_spoken",
-        "_waiting",
         "atomic",
+        "effects",
         "holds",
         "saver",
     )
@@ -84,7 +82,7 @@ class Gate:
         self._between_turns = instance.runtime.between_turns
         self.saver = Saver(instance.runtime.storage, self._saved)
         self._changes = Changes(instance)
-        self._waiting: deque[Effect] = deque()
+        self.effects = Effects()
         self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
         self._saved_with = 0  # so many stand behind the save in flight
         self._outsiders: list[Passage] = []  # who wait for a save behind an atomic turn
@@ -100,7 +98,7 @@ class Gate:
         if self.atomic is not None or self._failure is not None:
             return False
         return not self.holds or not (
-            self._waiting
+            self.effects
             or self._is_releasing
             or self.saver.is_saving
             or self._mailbox.holder
@@ -126,25 +124,17 @@ class Gate:
             self._refuse(drop, self._failure)
             return
         holder = self._mailbox.holder
-        if holder is None:
-            self._waiting.append((release, drop, None))
+        action = action_of(self._instance) if self._mailbox.beside else None
+        if holder is None and (action is None or action.is_over):
+            self.effects.add(release, drop)
             self.advance()
             return
         turn = turn_of(self._instance)
-        self._waiting.append((release, drop, turn))
-        self._spoken = self._spoken or turn is not None
-        if not self.saver.is_saving and holder.may_suspend and not holder.is_over:
+        self.effects.add(release, drop, turn)
+        self._spoken = self._spoken or turn is not None or action is not None
+        suspends = holder is None or (holder.may_suspend and not holder.is_over)
+        if suspends and not self.saver.is_saving:
             self._between_turns.look_at(self)
-
-    def has_said(self, turn: Turn) -> bool:
-        """Whether anything that a turn has said waits still."""
-        return any(effect[2] is turn for effect in self._waiting)
-
-    def take_back(self, turn: Turn) -> None:
-        """Drop what a turn has said and nobody has heard; the places in the gate stay."""
-        self._waiting = deque(
-            (_nothing, None, None) if effect[2] is turn else effect for effect in self._waiting
-        )
 
     # Where segments end
 
@@ -160,7 +150,7 @@ class Gate:
 
     def turn_over(self) -> None:
         """End the segment of the turn that is over, though it holds the actor still."""
-        self._spoken = False
+        self._spoken = self._mailbox.changing > 0  # until it is sealed: nobody else may say so
         if self.holds:
             if self._may_advance and self._is_behind:
                 if not self._between_turns.is_exhausted:
@@ -169,6 +159,20 @@ class Gate:
         elif self._changes.are_possible:
             self._instance.autosave()
 
+    def begin_beside(self) -> None:
+        """Take note that a concurrent action begins."""
+        if not self.holds:
+            self._instance.autosave()
+
+    def end_beside(self) -> None:
+        """Store what a concurrent action that is over has changed; with a turn, if one runs."""
+        if not self.holds:
+            if self._changes.are_possible:
+                self._instance.autosave()
+        elif self._mailbox.holder is None:
+            self._spoken = True
+            self.advance()
+
     def end_segment(self) -> None:
         """End the segment of the running turn here; outside of it there is none to end."""
         if self._failure is not None or turn_of(self._instance) is None:
@@ -176,14 +180,14 @@ class Gate:
         if self.holds:
             self._seal(goes_on=True)
         else:
-            self._covered = len(self._waiting)  # an atomic turn has kept it back
+            self._covered = len(self.effects)  # an atomic turn has kept it back
         self.advance()
 
     def atomic_over(self) -> None:
         """Let out what an atomic turn has said, as far as it waits for nothing else."""
         self.atomic = None
         if not self.holds:
-            self._covered = len(self._waiting)
+            self._covered = len(self.effects)
             self.advance()
             outsiders, self._outsiders = self._outsiders, []
             for passage in outsiders:
@@ -216,7 +220,7 @@ class Gate:
             self._seal(goes_on=self._mailbox.holder is not None)
             self.advance()
         holder = self._mailbox.holder
-        if holder is not None and holder.may_suspend:
+        if self._mailbox.changing or (holder is not None and holder.may_suspend):
             self._instance.autosave()  # what the turn changes from here on
 
     async def save(self) -> None:
@@ -267,9 +271,10 @@ class Gate:
         return passage
 
     def _enter(self, passage: Passage, *, must_end: bool) -> None:
-        self._waiting.append((passage.release, passage.drop, None))
+        self.effects.add(passage.release, passage.drop)
         holder = self._mailbox.holder
-        if must_end or holder is None or turn_of(self._instance) is not None:
+        is_within = turn_of(self._instance) or action_of(self._instance)
+        if must_end or holder is None or is_within:
             self._seal(goes_on=holder is not None)
         elif not self.saver.is_saving:
             self._between_turns.look_at(self)
@@ -279,7 +284,7 @@ class Gate:
     @property
     def _is_behind(self) -> bool:
         """Whether anything is not sealed yet."""
-        return len(self._waiting) > self._covered or self._changes.are_possible
+        return len(self.effects) > self._covered or self._changes.are_possible
 
     @property
     def _is_indivisible(self) -> bool:
@@ -302,14 +307,16 @@ class Gate:
             self._between_turns.look_at(self)  # in the next pass of the loop
             return False
         holder = self._mailbox.holder
+        has_effects = len(self.effects) > self._covered
         if holder is None or not holder.may_suspend:
-            return True
+            # Beside concurrent actions the state may always have changed: only news end a segment.
+            return not self._mailbox.changing or self._spoken or has_effects
         if self._is_indivisible:
             return False
         if self._spoken:
             return True
         # Somebody else has: he stands behind what the turn has changed so far, if it has.
-        return len(self._waiting) > self._covered and not self._states_differ()
+        return has_effects and not self._states_differ()
 
     def _states_differ(self) -> bool:
         try:
@@ -319,14 +326,14 @@ class Gate:
 
     def _seal(self, *, goes_on: bool) -> None:
         try:
-            segment = self._changes.capture(goes_on=goes_on)
+            segment = self._changes.capture(goes_on=goes_on or self._mailbox.changing > 0)
         except ValidationError as error:
             self._fail(not_serializable(error))
         except Error as error:
             self._fail(fault_of(error, where=f"saving {self._instance.label}"))
         else:
             self.saver.put(segment)
-            self._covered = len(self._waiting)
+            self._covered = len(self.effects)
             self._spoken = False
 
     # What is stored
@@ -356,10 +363,9 @@ class Gate:
         self._fail(save_fault(error))
 
     def _release(self, count: int) -> None:
-        effects = [self._waiting.popleft() for _ in range(count)]
         self._covered -= count
         self._is_releasing = True
-        for release, _, _ in effects:
+        for release in self.effects.take(count):
             release()
         self._is_releasing = False
 
@@ -380,10 +386,9 @@ class Gate:
         self._drop(fault)
 
     def _drop(self, fault: Fault) -> None:
-        waiting, self._waiting, self._covered = self._waiting, deque(), 0
-        for release, drop, _ in waiting:
-            if release is not _nothing:
-                self._refuse(drop, fault)
+        self._covered = 0
+        for drop in self.effects.drop():
+            self._refuse(drop, fault)
 
     def _refuse(self, drop: Drop | None, fault: Fault) -> None:
         if drop is None:  # nobody hears of it: an event, or Init
@@ -394,7 +399,3 @@ class Gate:
     def _report(self, kind: str, problem: str, why: object) -> None:
         subject = about_instance(self._instance)
         throttled.error(kind, "%s: %s: %s", self._instance.label, problem, why, extra=subject)
-
-
-def _nothing() -> None:
-    """Stand where something was taken back."""

@@ -26,7 +26,15 @@ if TYPE_CHECKING:
     from trivet.runtime.call import Call
     from trivet.runtime.connection import Connection
 
-__all__ = ["check", "enter_call", "late", "leave", "leave_at_start", "open_connection"]
+__all__ = [
+    "check",
+    "enter_beside",
+    "enter_call",
+    "late",
+    "leave",
+    "leave_at_start",
+    "open_connection",
+]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -172,6 +180,27 @@ async def enter_call(call: Call, conn: Connection) -> None:
     if conn.phase is not ConnectionState.CONNECTING:
         raise ConnectionClosed
     conn.step(ConnectionEvent.OPEN)
+
+
+async def enter_beside(call: Call, conn: Connection) -> None:
+    """Run ``on_connect`` of a stateless call of a concurrent action, in a turn of its own.
+
+    Raises:
+        ConnectionClosed: If somebody disconnected it meanwhile.
+    """
+    instance = conn.instance
+    if "on_connect" in instance.definition.hooks:
+        turn = Turn(instance, "on_connect", hook_of=conn)
+        await instance.mailbox.take(turn)
+        token = running_turn.set(turn)
+        try:
+            await enter_call(call, conn)
+        finally:
+            running_turn.reset(token)
+            instance.turn_ended(turn)
+            call.entered()
+    else:
+        await enter_call(call, conn)
 
 
 async def _with_request(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:

@@ -31,11 +31,12 @@ from trivet.runtime.journal import Journal
 from trivet.runtime.mailbox import Mailbox, overloaded
 from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.outgoing import OutgoingTransport
+from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.subjects import about_instance
-from trivet.runtime.turn import Turn, turn_of
+from trivet.runtime.turn import Turn, action_of, turn_of
 from trivet.runtime.worker import Worker
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Instance:
         "_conns",
         "_gate",
         "_nursery",
+        "_own_tasks",
         "_reception",
         "_worker",
         "actor",
@@ -137,6 +139,7 @@ class Instance:
         self.changed: trio.Event | None = None
         self._nursery: ActorNursery | None = None
         self._worker: Worker | None = None
+        self._own_tasks: OwnTasks | None = None
         self._gate: Gate | None = None
         self._conns: Connections | None = None
         self._reception: Reception | None = None
@@ -164,6 +167,13 @@ class Instance:
         if self._worker is None:
             self._worker = Worker(self)
         return self._worker
+
+    @property
+    def own_tasks(self) -> OwnTasks:
+        """Its calls that run beside the worker."""
+        if self._own_tasks is None:
+            self._own_tasks = OwnTasks(self)
+        return self._own_tasks
 
     @property
     def gate(self) -> Gate:
@@ -261,15 +271,27 @@ class Instance:
     # Calls and their time
 
     def queue(self, call: Call) -> None:
-        """Put a call into the mailbox.
+        """Put a call into the mailbox, or start it beside the turns.
 
         Raises:
             ActionError: ``actor.overloaded`` if that is full.
         """
+        if call.method.concurrent:
+            self.own_tasks.start_beside(call)
+            return
         self.mailbox.put(call)
         if not call.active:
-            call.ends = min(call.deadline, trio.current_time() + self.limits.mailbox_wait)
+            call.ends = call.deadline
+            if call.ends == math.inf:
+                call.ends = trio.current_time() + self.limits.mailbox_wait
             self.arm(call.ends)
+
+    def cut(self, call: Call) -> None:
+        """Cancel a call at its next checkpoint, if it runs."""
+        if call.scope is not None:
+            call.scope.cancel()
+        elif self._worker is not None and self._worker.call is call:
+            self._worker.cut(late=False)
 
     def arm(self, when: float) -> None:
         """Have ``deadline_passed`` called no later than ``when``."""
@@ -334,6 +356,8 @@ class Instance:
     def conn(self) -> Conn[Any]:
         """The connection whose call is running."""
         turn = turn_of(self)
+        if turn is None or turn.is_own:
+            turn = action_of(self) or turn
         if turn is None or not turn.is_request or turn.hook_of is not None:
             raise NoConnectionError
         if turn.conn is None:

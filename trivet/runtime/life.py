@@ -6,7 +6,7 @@ Rules this file keeps:
    ``run`` begins. A start that fails leaves nothing behind: nothing of it is stored or said, its
    tasks are cancelled, the parked connections are parked again.
 2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
-   running turn, leaving connections and the last save share one grace; then the rest is cut, but
+   running turn, concurrent actions, leaving connections and the last save share one grace; then the rest is cut, but
    each of them has at least its own deadline. After the last save nothing of it is stored or said.
 3. Put away, an instance parks its open connections and their links stay. At the end of the
    runtime it closes them, and each ``on_disconnect`` runs.
@@ -176,15 +176,22 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
 async def _end_last_turn(instance: Instance) -> None:
     with bounded_cleanup(instance.grace_left) as scope:
         await _take_last_turn(instance)
-    if scope.cancelled_caught and instance.worker.cut(late=False):
+        await instance.own_tasks.wait_over()
+    if scope.cancelled_caught and _cut_calls(instance):
         throttled.warning(
             "turn",
-            "%s: its turn was cut at the end of the grace",
+            "%s: what still ran was cut at the end of the grace",
             instance.label,
             extra=about_instance(instance),
         )
         with bounded_cleanup(instance.limits.hook_time):
             await _take_last_turn(instance)
+            await instance.own_tasks.wait_over()
+
+
+def _cut_calls(instance: Instance) -> bool:
+    was_beside = instance.own_tasks.cut()
+    return instance.worker.cut(late=False) or was_beside
 
 
 async def _end_connections(instance: Instance, park: bool) -> None:

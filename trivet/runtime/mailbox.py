@@ -42,17 +42,21 @@ class Mailbox:
     Attributes:
         holder: The turn that holds the actor, not counting those that borrow from it.
         limit: How many requests may wait.
-        requests: How many requests wait.
+        requests: How many requests wait, or run beside the turns.
+        beside: How many concurrent actions run.
+        changing: How many of them may have the state in hand, and change it at any time.
         queue: The turns that wait, ``None`` before the first.
         gate: Where the segments of its turns end, if the store is to hear of them.
     """
 
-    __slots__ = ("gate", "holder", "limit", "queue", "requests")
+    __slots__ = ("beside", "changing", "gate", "holder", "limit", "queue", "requests")
 
     def __init__(self, limit: int) -> None:
         self.holder: Turn | None = None
         self.limit = limit
         self.requests = 0
+        self.beside = 0
+        self.changing = 0
         self.queue: deque[Turn] | None = None
         self.gate: Gate | None = None
 
@@ -72,13 +76,41 @@ class Mailbox:
             turn.grant()
             return
         if turn.is_request:
-            if self.requests >= self.limit:
-                raise overloaded(self.limit)
-            self.requests += 1
+            self.admit()
         if self.queue is None:
             self.queue = deque()
         turn.since = trio.current_time()
         self.queue.append(turn)
+
+    def begin_beside(self, *, changes: bool) -> None:
+        """Let a concurrent action run.
+
+        Raises:
+            ActionError: ``actor.overloaded`` if the bound is reached.
+        """
+        self.admit()
+        self.beside += 1
+        self.changing += changes
+        if self.gate is not None:
+            self.gate.begin_beside()
+
+    def end_beside(self, *, changes: bool) -> None:
+        """End a concurrent action."""
+        self.requests -= 1
+        self.beside -= 1
+        self.changing -= changes
+        if self.gate is not None:
+            self.gate.end_beside()
+
+    def admit(self) -> None:
+        """Count a request that has to wait, or will run beside the turns.
+
+        Raises:
+            ActionError: ``actor.overloaded`` if the bound is reached.
+        """
+        if self.requests >= self.limit:
+            raise overloaded(self.limit)
+        self.requests += 1
 
     async def take(self, turn: Turn) -> None:
         """Wait for a turn in the current task; a cancelled wait leaves no trace."""
@@ -107,9 +139,9 @@ class Mailbox:
         if waiting is None or turn not in waiting:
             return False
         waiting.remove(turn)
-        turn.lender = None
-        if turn.is_request:
+        if turn.is_request and turn.lender is None:
             self.requests -= 1
+        turn.lender = None
         return True
 
     def pull_forward(self, turn: Turn, lender: Turn) -> None:

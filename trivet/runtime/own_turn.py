@@ -24,12 +24,16 @@ if TYPE_CHECKING:
 __all__ = ["OwnTurn"]
 
 
+class _TakenTurn(Turn):
+    is_own = True
+
+
 class OwnTurn:
     """Holds the actor while its body runs."""
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._turn = Turn(instance, "turn")
+        self._turn = _TakenTurn(instance, "turn")
         self._token: Token[Turn | None] | None = None
         self._shelter = ExitStack()
 

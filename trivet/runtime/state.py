@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
 from trivet.declare.values import Shape
 from trivet.runtime.store_faults import too_large
-from trivet.runtime.turn import turn_of
+from trivet.runtime.turn import action_of, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -89,7 +89,8 @@ class State:
             NotInTurnError: Outside the actor's turns.
         """
         holder = self._mailbox.holder
-        if holder is None or not (holder.is_inline or turn_of(self._instance) is not None):
+        in_turn = holder is not None and (holder.is_inline or turn_of(self._instance) is not None)
+        if not in_turn and action_of(self._instance) is None:
             raise NotInTurnError
         self.touched = True
         self.value = value

@@ -8,6 +8,8 @@ Rules this file keeps:
 2. A turn that waits for the end of a connection *lends* itself to that connection's hook. Hooks
    borrow one at a time, in the order they asked; a borrowed turn may lend itself on.
 3. A turn has ended for its actor only when nobody borrows from it any more.
+4. A concurrent action is no turn. It has a place of its own in the context, so that it may take one.
+5. A chain is followed along those who still wait: whoever has given up is no link of it any more.
 """
 
 from __future__ import annotations
@@ -24,10 +26,22 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
     from trivet.runtime.waits import Wait
 
-__all__ = ["Turn", "current_turn", "running_turn", "turn_of"]
+__all__ = [
+    "Turn",
+    "action_of",
+    "current_turn",
+    "link_of",
+    "running_action",
+    "running_turn",
+    "turn_of",
+]
 
 running_turn: ContextVar[Turn | None] = ContextVar("trivet.turn", default=None)
 """The turn that the current task works for; it may have ended since."""
+
+
+running_action: ContextVar[Turn | None] = ContextVar("trivet.action", default=None)
+"""The concurrent action that the current task works for; it may have returned since."""
 
 
 def current_turn() -> Turn | None:
@@ -46,6 +60,19 @@ def turn_of(instance: Instance) -> Turn | None:
     return turn
 
 
+def action_of(instance: Instance) -> Turn | None:
+    """Return the concurrent action of an actor for which the current code works."""
+    call = running_action.get()
+    return call if call is not None and call.active and call.instance is instance else None
+
+
+def link_of(turn: Turn | None, instance: Instance) -> Turn | None:
+    """Return the innermost turn of an actor in the chain of calls that a turn is part of."""
+    while turn is not None and not (turn.active and turn.instance is instance):
+        turn = turn.caller or turn.lender
+    return turn
+
+
 class Turn:
     """One turn of an actor: waiting in its mailbox, active, or ended.
 
@@ -59,6 +86,7 @@ class Turn:
         waits_for: What tasks of this turn wait for.
         lender: The turn it borrows from, if any.
         since: When it began, or while it waits in the mailbox, when it was put there.
+        caller: The turn that waits for it, if one does.
     """
 
     is_request = False
@@ -69,6 +97,9 @@ class Turn:
 
     is_indivisible = False
     """Whether what it changes is stored as a whole, or not at all."""
+
+    is_own = False
+    """Whether a task without a turn has taken it, for some of its steps."""
 
     is_over = False
     """Whether all that is left of it is to hand the actor on."""
@@ -81,6 +112,7 @@ class Turn:
     waits_for: list[Wait] | None = None
     lender: Turn | None = None
     since = math.inf
+    caller: Turn | None = None
     borrower: Turn | None = None
     borrowers: deque[Turn] | None = None
     _task: trio.lowlevel.Task | None = None

@@ -1,8 +1,10 @@
 """Who waits for whom: a call that would close a circle is refused before it waits.
 
-Only turns wait for actors: tasks outside a turn hold nothing, so they close no circle. An actor
-waits for another while a task of the turn that holds it awaits a call; the circle is looked for at
-the moment a call has to queue, walking from the called actor along those waits.
+Only turns wait for actors: tasks outside a turn hold nothing, so they close no circle. Nor does a
+call that needs no turn of its own: that of a concurrent action, or one that is let into a turn of
+its chain. An actor waits for another while a task of the turn that holds it awaits a call; the
+circle is looked for at the moment a call has to queue, walking from the called actor along those
+waits.
 
 A wait is over when the answer is there, not when the task that waits gets to run: until then the
 one that has answered may call back.
@@ -19,6 +21,7 @@ import trio
 
 from trivet.declare.errors import CallCycleError
 from trivet.lifecycle.actor import ActorState
+from trivet.runtime.turn import link_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -78,6 +81,34 @@ def waiting_for(turn: Turn | None, target: Instance) -> Generator[Wait]:
         yield wait
 
 
+def waiting_link(turn: Turn | None, target: Instance) -> Turn | None:
+    """Return the turn of an actor that waits, over others, for the turn that calls it.
+
+    A turn that is atomic lets nobody in: what would be undone with it must be its own.
+
+    Args:
+        turn: The caller's active turn, or ``None`` outside of one.
+        target: The actor that is called.
+    """
+    link = link_of(turn, target)
+    return None if link is None or target.gate.atomic is not None else link
+
+
+@contextmanager
+def waiting_inside(turn: Turn, link: Turn) -> Generator[Wait]:
+    """Note that a turn waits for an answer that comes from inside of its own chain.
+
+    Args:
+        turn: The caller's active turn.
+        link: The turn of the called actor that lets it in, behind those it has let in before.
+
+    Raises:
+        CallCycleError: If one of those waits for the caller, naming the path.
+    """
+    with _noted(turn, Wait(link.instance), link) as wait:
+        yield wait
+
+
 @contextmanager
 def waiting_for_start(turn: Turn | None, target: Instance) -> Generator[Wait]:
     """Note that a turn waits until an actor is awake, or has stopped.
@@ -94,11 +125,11 @@ def waiting_for_start(turn: Turn | None, target: Instance) -> Generator[Wait]:
 
 
 @contextmanager
-def _noted(turn: Turn | None, wait: Wait) -> Generator[Wait]:
+def _noted(turn: Turn | None, wait: Wait, link: Turn | None = None) -> Generator[Wait]:
     if turn is None:
         yield wait
         return
-    path = _path(wait.target, turn.instance)
+    path = _path(wait.target, turn.instance, link)
     if path is not None:
         names = [turn.instance.label, *path]
         raise CallCycleError(
@@ -114,24 +145,32 @@ def _noted(turn: Turn | None, wait: Wait) -> Generator[Wait]:
         turn.waits_for.remove(wait)
 
 
-def _path(start: Instance, goal: Instance) -> list[str] | None:
-    """Find how ``start`` waits for ``goal``: the labels on the way, both ends included."""
+def _path(start: Instance, goal: Instance, link: Turn | None) -> list[str] | None:
+    """Find how ``start`` waits for ``goal``: the labels on the way, both ends included.
+
+    Args:
+        start: The actor that is called.
+        goal: The actor that calls.
+        link: The turn that lets the call in: then only what borrows from that is in its way.
+    """
     came_from: dict[Instance, Instance | None] = {start: None}
     pending = [start]
     while pending:
         instance = pending.pop()
-        if instance is goal:
+        is_let_in = link is not None and instance is start
+        if instance is goal and not is_let_in:
             return _labels(instance, came_from)
-        for following in _waits_of(instance):
+        first = link.borrower if link is not None and is_let_in else instance.mailbox.holder
+        for following in _waits_from(first):
             if following not in came_from:
                 came_from[following] = instance
                 pending.append(following)
     return None
 
 
-def _waits_of(instance: Instance) -> list[Instance]:
+def _waits_from(turn: Turn | None) -> list[Instance]:
+    """Return whom a turn, and whatever borrows from it, waits for."""
     waits: list[Instance] = []
-    turn = instance.mailbox.holder
     while turn is not None:
         waits += [wait.target for wait in turn.waits_for or () if wait.holds]
         turn = turn.borrower

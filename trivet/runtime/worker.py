@@ -4,23 +4,20 @@ Rules this file keeps:
 
 1. Calls that queue, and all asynchronous ones, run here, so that a caller who leaves cuts nothing.
 2. One cancel scope serves call after call; only when a call was cut is it replaced. What cuts a
-   call is its deadline or the end of its actor's grace, never its caller.
+   call is its deadline or the end of its actor's grace, and its caller only if the action says so.
 3. The worker's context is the actor's own context; inline calls enter the same one.
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from typing import TYPE_CHECKING, Any
 
 import trio
 
 from trivet.logs import Throttled
-from trivet.runtime.atomic import all_or_nothing
+from trivet.runtime.answering import answer
 from trivet.runtime.call import Call
-from trivet.runtime.hooks import enter_call
-from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
@@ -109,54 +106,9 @@ class Worker:
 
     async def _run_call(self, call: Call) -> None:
         self.call = call
-        call.ends = math.inf  # it has waited long enough not to be given up any more
         running_turn.set(call)
         try:
-            await self._answer(call)
+            await answer(call)
         finally:
             self.call = None
             self._instance.call_ended(call)
-
-    async def _answer(self, call: Call) -> None:
-        try:
-            if call.conn is not None and call.conn.kind == "call":
-                call.since = trio.current_time()
-                await enter_call(call, call.conn)
-            value = await self._invoke(call)
-        except Exception as error:  # the actor's firewall: the caller gets it
-            call.is_over = True
-            call.failed(error)
-        except BaseException:
-            call.is_over = True
-            call.failed(call.cut_error())
-            raise
-        else:
-            call.is_over = True
-            call.result(value)
-
-    async def _invoke(self, call: Call) -> Any:
-        if call.method.atomic:
-            with all_or_nothing(self._instance, call):
-                return copied(call.method.copy_result, await self._run_method(call), call.where)
-        if not call.method.readonly:
-            return await self._run_method(call)
-        touched = self._instance.state.trust()
-        try:
-            return await self._run_method(call)
-        finally:
-            if not call.has_lent:  # hooks that borrow it are not trusted
-                self._instance.state.trusted(call.label, touched)
-
-    async def _run_method(self, call: Call) -> Any:
-        instance, method, now = self._instance, call.method, trio.current_time()
-        if now < call.since:
-            call.since = now
-        if not method.may_run_inline and method.timeout < math.inf:
-            call.ends = now + method.timeout
-            instance.arm(call.ends)
-        value = method.function(instance.actor, *call.args, **call.kwargs)
-        if method.is_async:
-            value = await value
-        if method.looks_at_result:
-            value = await instance.actor.on_before_action_response(method.token, call.args, value)
-        return value

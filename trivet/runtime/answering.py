@@ -1,0 +1,82 @@
+"""Answering: from a call that was granted to its result, on whatever task it runs."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import trio
+
+from trivet.runtime.atomic import all_or_nothing
+from trivet.runtime.call import Call, restarting
+from trivet.runtime.hooks import enter_beside, enter_call
+from trivet.runtime.mailbox import overloaded
+from trivet.runtime.results import copied
+from trivet.runtime.turn import running_action
+
+__all__ = ["answer"]
+
+
+async def answer(call: Call) -> None:
+    """Run a call and give its result, or its error, to whoever asked."""
+    call.ends = math.inf  # it has waited long enough not to be given up any more
+    try:
+        _check_wanted(call)
+        if call.conn is not None and call.conn.kind == "call":
+            call.since = trio.current_time()
+            await (enter_beside if call.method.concurrent else enter_call)(call, call.conn)
+        if call.method.concurrent:
+            running_action.set(call)
+        value = await _invoke(call)
+    except Exception as error:  # the actor's firewall: the caller gets it
+        call.is_over = True
+        call.failed(error)
+    except BaseException:
+        call.is_over = True
+        call.failed(call.cut_error())
+        raise
+    else:
+        call.is_over = True
+        call.result(value)
+
+
+def _check_wanted(call: Call) -> None:
+    if call.unwanted:
+        raise restarting()  # nobody hears it
+    if call.deadline < math.inf and call.deadline <= trio.current_time():
+        call.instance.runtime.observer.count("request_expired")
+        raise overloaded(call.instance.limits.mailbox)
+
+
+async def _invoke(call: Call) -> Any:
+    instance = call.instance
+    if call.method.atomic:
+        with all_or_nothing(instance, call):
+            return copied(call.method.copy_result, await _run_method(call), call.where)
+    if not call.method.readonly or call.method.concurrent:
+        # Who may have changed it beside a concurrent action is not known: none is trusted.
+        return await _run_method(call)
+    touched = instance.state.trust()
+    try:
+        return await _run_method(call)
+    finally:
+        if not call.has_lent:  # hooks that borrow it are not trusted
+            instance.state.trusted(call.label, touched)
+
+
+async def _run_method(call: Call) -> Any:
+    instance, method, now = call.instance, call.method, trio.current_time()
+    if now < call.since:
+        call.since = now
+    if not method.may_run_inline:
+        ends = now + method.timeout
+        if method.cancel_with_caller:
+            ends = min(ends, call.deadline)
+        if ends < math.inf:
+            call.end_by(ends)
+    value = method.function(instance.actor, *call.args, **call.kwargs)
+    if method.is_async:
+        value = await value
+    if method.looks_at_result:
+        value = await instance.actor.on_before_action_response(method.token, call.args, value)
+    return value
