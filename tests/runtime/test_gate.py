@@ -40,6 +40,7 @@ class Gated:
     holds_effects: bool
     definition: Any = attrs.Factory(lambda: SimpleNamespace(name="Fake", options=Options()))
     journal: Journal | None = None
+    state_watch: None = None
     is_stored: bool = True
     actor_id: str = "1"
     label: str = "Fake/a"

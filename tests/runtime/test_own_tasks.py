@@ -197,9 +197,9 @@ async def test_a_connection_has_only_so_many_of_them() -> None:
 async def test_the_hooks_of_a_stateless_call_take_turns_around_it() -> None:
     async with opened(Host) as runtime, trio.open_nursery() as nursery:
         instance, host = await wake(runtime, Host), handle(runtime, Host)
-        nursery.start_soon(host.call, Host.hold, "turn")
+        nursery.start_soon(host.call_by_name, "hold", "turn")
         await wait_all_tasks_blocked()
-        nursery.start_soon(host.call, Host.watch, "a")
+        nursery.start_soon(host.call_by_name, "watch", "a")
         await wait_all_tasks_blocked()
         assert instance.state.value == ["call connects", "turn holds"]
         go_on("turn")

@@ -12,6 +12,7 @@ from trivet.runtime.call import Call, restarting
 from trivet.runtime.hooks import enter_beside, enter_call
 from trivet.runtime.mailbox import overloaded
 from trivet.runtime.results import copied
+from trivet.runtime.state_watch import one_segment
 from trivet.runtime.turn import running_action
 
 __all__ = ["answer"]
@@ -51,11 +52,14 @@ def _check_wanted(call: Call) -> None:
 async def _invoke(call: Call) -> Any:
     instance = call.instance
     if call.method.atomic:
-        with all_or_nothing(instance, call):
+        with all_or_nothing(instance, call), one_segment(instance, call.where):
             return copied(call.method.copy_result, await _run_method(call), call.where)
-    if not call.method.readonly or call.method.concurrent:
+    if call.method.readonly and call.method.concurrent:
         # Who may have changed it beside a concurrent action is not known: none is trusted.
         return await _run_method(call)
+    if not call.method.readonly:
+        with one_segment(instance, call.where):
+            return await _run_method(call)
     touched = instance.state.trust()
     try:
         return await _run_method(call)

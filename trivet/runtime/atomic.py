@@ -67,6 +67,8 @@ class AtomicTurn:
         """Bring back what there was before."""
         self._instance.gate.effects.take_back(self.turn)
         self._instance.state.roll_back(self._state)
+        if self._instance.state_watch is not None:
+            self._instance.state_watch.begin_anew()
         for conn, kept in self._conn_states.items():
             conn.decode_state(kept)
 

@@ -23,6 +23,7 @@ from trivet.declare.errors import WouldDeadlockError
 from trivet.lifecycle.connection import ConnectionState
 from trivet.runtime.atomic import refuse_in_atomic_turn
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.state_watch import watch_state
 from trivet.runtime.turn import Turn, current_turn
 
 if TYPE_CHECKING:
@@ -66,6 +67,8 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
             return
     if conn.is_standing:
         conn.close("kick", _code(reconnect), reason)
+        if turn is not None and turn.instance is conn.instance:
+            watch_state(conn.instance)
         conn.instance.gate.end_segment()  # the goodbye leaves behind what the turn has done so far
     if turn is None or turn.instance is not conn.instance:
         await _wait_ended(conn)

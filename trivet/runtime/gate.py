@@ -35,6 +35,7 @@ from trivet.runtime.changes import Changes
 from trivet.runtime.effects import Drop, Effects, Release
 from trivet.runtime.passage import Passage
 from trivet.runtime.saver import Saver
+from trivet.runtime.state_watch import look_at_state, watch_state
 from trivet.runtime.store_faults import not_serializable, save_fault
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, action_of, turn_of
@@ -54,6 +55,7 @@ class Gate:
         holds: Whether effects wait for saves.
         saver: Hands them to the store.
         effects: What waits.
+        is_busy: Whether what is said now only joins the row: others are being let out, or looked at.
         atomic: The atomic turn that runs, if one does: what it says waits for its end.
     """
 
@@ -63,7 +65,6 @@ class Gate:
         "_covered",
         "_failure",
         "_instance",
-        "_is_releasing",
         "_mailbox",
         "_outsiders",
         "_saved_with",
@@ -71,6 +72,7 @@ class Gate:
         "atomic",
         "effects",
         "holds",
+        "is_busy",
         "saver",
     )
 
@@ -87,7 +89,7 @@ class Gate:
         self._saved_with = 0  # so many stand behind the save in flight
         self._outsiders: list[Passage] = []  # who wait for a save behind an atomic turn
         self._spoken = False  # whether the running turn has said anything since its last segment
-        self._is_releasing = False
+        self.is_busy = False
         self._failure: Fault | None = None
 
     # What is said
@@ -99,7 +101,7 @@ class Gate:
             return False
         return not self.holds or not (
             self.effects
-            or self._is_releasing
+            or self.is_busy
             or self.saver.is_saving
             or self._mailbox.holder
             or self._changes.are_possible
@@ -201,6 +203,7 @@ class Gate:
             ActionError: If what it rests on could not be stored.
         """
         refuse_in_atomic_turn(self._instance)
+        look_at_state(self._instance)
         await self.stand_behind()
 
     async def stand_behind(self) -> None:
@@ -232,6 +235,7 @@ class Gate:
                 if the state does not fit its type, ``actor.state_too_large``.
         """
         refuse_in_atomic_turn(self._instance)
+        look_at_state(self._instance)
         await self.settle()
 
     async def settle(self) -> None:
@@ -298,7 +302,7 @@ class Gate:
 
     @property
     def _may_advance(self) -> bool:
-        return not (self.saver.is_saving or self._failure is not None or self._is_releasing)
+        return not (self.saver.is_saving or self._failure is not None or self.is_busy)
 
     def _may_seal(self) -> bool:
         if not self.holds or not self._is_behind:
@@ -325,6 +329,7 @@ class Gate:
             return True  # the turn may mend it
 
     def _seal(self, *, goes_on: bool) -> None:
+        watch_state(self._instance)
         try:
             segment = self._changes.capture(goes_on=goes_on or self._mailbox.changing > 0)
         except ValidationError as error:
@@ -364,10 +369,10 @@ class Gate:
 
     def _release(self, count: int) -> None:
         self._covered -= count
-        self._is_releasing = True
+        self.is_busy = True
         for release in self.effects.take(count):
             release()
-        self._is_releasing = False
+        self.is_busy = False
 
     def _fail(self, fault: Fault) -> None:
         self._instance.runtime.observer.count("save_failed")

@@ -19,6 +19,7 @@ from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
 from trivet.logs import Throttled
 from trivet.protocol.faults import fault_of
 from trivet.runtime.results import copied
+from trivet.runtime.state_watch import look_at_end, one_segment
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
 
@@ -97,7 +98,8 @@ async def _connect(conn: Connection) -> None:
             running_turn.set(turn)
             if conn.instance.journal is not None:
                 conn.instance.journal.enter(conn)
-            await _on_connect(conn)
+            with one_segment(conn.instance, conn.label):
+                await _on_connect(conn)
             _open(conn)  # still inside the turn: Init rests on its changes and on nothing else
         finally:
             conn.instance.turn_ended(turn)
@@ -124,6 +126,8 @@ async def leave(conn: Connection, turn: Turn) -> None:
         try:
             running_turn.set(turn)
             await _on_disconnect(conn)
+            if turn.lender is None:
+                look_at_end(conn.instance, conn.label)
         finally:
             conn.instance.turn_ended(turn)
     finally:
@@ -194,7 +198,8 @@ async def enter_beside(call: Call, conn: Connection) -> None:
         await instance.mailbox.take(turn)
         token = running_turn.set(turn)
         try:
-            await enter_call(call, conn)
+            with one_segment(instance, conn.label):
+                await enter_call(call, conn)
         finally:
             running_turn.reset(token)
             instance.turn_ended(turn)

@@ -35,6 +35,7 @@ from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
+from trivet.runtime.state_watch import StateWatch
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, action_of, turn_of
 from trivet.runtime.worker import Worker
@@ -70,6 +71,7 @@ class Instance:
         holds_effects: Whether what it says waits for a save.
         saves_often: Whether what it changes is saved within an interval.
         save_at: When that is due.
+        state_watch: Who calls ``on_state_change``, if the class has that hook.
         journal: The connections that the store knows, if it is to know any.
         changed: Set at the end of its start and replaced; set again at the end of its life.
     """
@@ -106,6 +108,7 @@ class Instance:
         "saves_often",
         "since",
         "state",
+        "state_watch",
         "wanted",
     )
 
@@ -136,6 +139,7 @@ class Instance:
         self.saves_often = durable and durability == "interval"
         keeps_journal = durable and durability != "none" and "on_disconnect" in definition.hooks
         self.journal: Journal | None = Journal() if keeps_journal else None
+        self.state_watch: StateWatch | None = None
         self.changed: trio.Event | None = None
         self._nursery: ActorNursery | None = None
         self._worker: Worker | None = None
@@ -260,6 +264,11 @@ class Instance:
         """How many seconds are left of the grace of its end."""
         return max(0.0, self.ends_at - trio.current_time())
 
+    def watch_state(self) -> None:
+        """Have changes of the state noticed from now on, if the class wants to hear of them."""
+        if "on_state_change" in self.definition.hooks:
+            self.state_watch = StateWatch(self)
+
     def watch(self, conn: Connection) -> None:
         """Take note that the state of a connection is being read: it may change now."""
         if self.journal is not None:
@@ -347,7 +356,8 @@ class Instance:
     def client(self) -> Client:
         """The client for calls to other actors."""
         if self._client is None:
-            gated = self.holds_effects or self.definition.has_atomic_actions
+            looks = self.definition.has_atomic_actions or self.state_watch is not None
+            gated = self.holds_effects or looks
             client = self.runtime.client
             self._client = Client(OutgoingTransport(client.transport, self)) if gated else client
         return self._client

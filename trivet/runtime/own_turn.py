@@ -16,6 +16,7 @@ import trio
 from trivet.declare.errors import AlreadyInTurnError
 from trivet.runtime.call import restarting
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.state_watch import look_at_end, look_at_state
 from trivet.runtime.turn import Turn, running_turn, turn_of
 
 if TYPE_CHECKING:
@@ -65,8 +66,14 @@ class OwnTurn:
         /,
     ) -> bool | None:
         assert self._token is not None
-        running_turn.reset(self._token)
-        self._instance.turn_ended(self._turn)
+        try:
+            if error is None:
+                look_at_state(self._instance)
+            else:
+                look_at_end(self._instance, f"a turn of {self._instance.label}")
+        finally:
+            running_turn.reset(self._token)
+            self._instance.turn_ended(self._turn)
         was_cut = self._shelter.__exit__(kind, error, traceback)
         if was_cut:
             await trio.lowlevel.checkpoint()  # what the shield has held off comes now

@@ -7,6 +7,7 @@ reader's task; everything else queues. Replies leave through the gate.
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -23,6 +24,7 @@ from trivet.runtime.call import Submission
 from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
+from trivet.runtime.mailbox import overloaded
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
 
@@ -224,6 +226,10 @@ class Reception:
             call = _call(conn, method, message)
         except Error as error:
             conn.reply_failure(message.id, fault_of(error, where=f"{conn.label} {method.name}"))
+            return
+        if call.deadline < math.inf and call.deadline <= trio.current_time():
+            self._instance.runtime.observer.count("request_expired")
+            call.failed(overloaded(self._instance.limits.mailbox))
             return
         call.message, call.size = message, size
         if method.may_run_inline and self._instance.mailbox.holder is None:

@@ -30,6 +30,7 @@ from trivet.runtime.connection import NO_REQUEST, Connection
 from trivet.runtime.hooks import late, leave_at_start
 from trivet.runtime.results import copied
 from trivet.runtime.state import State
+from trivet.runtime.state_watch import look_at_state
 from trivet.runtime.store_faults import not_serializable, unreadable_state
 from trivet.runtime.subjects import about_connection, about_instance
 
@@ -82,11 +83,13 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
         await _create(instance, address.input)
     else:
         await _load(instance, record)
+        instance.watch_state()
         await _leave_for_others(instance, record)
     for inbox in directory.parked(instance.actor_id):
         instance.reception.restore(inbox)
     if "on_wake" in definition.hooks:
         await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
+    look_at_state(instance)
     if instance.holds_effects:
         await instance.gate.settle()
     if instance.broken:
@@ -107,9 +110,11 @@ async def _create(instance: Instance, given: Any) -> None:
             state.value = copied(definition.state.copy, made, "create_state")
         else:
             state.value = definition.default_state()
+    instance.watch_state()
     if "on_create" in definition.hooks:
         created = instance.actor.on_create(actor_input)
         await _within(limits.hook_time, "on_create", created)
+        look_at_state(instance)
     record = ActorRecord(
         id=instance.actor_id,
         name=definition.name,
@@ -185,6 +190,7 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         instance.start_over()
         instance.actor.__init__()
         await _load(instance, again)
+        instance.watch_state()
         assert instance.journal is not None
         instance.journal.load(again.connections)
 

@@ -9,6 +9,8 @@ captured: the turn may still hold the object, and change it without reading ``se
 
 from __future__ import annotations
 
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
@@ -19,7 +21,7 @@ from trivet.runtime.turn import action_of, turn_of
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["NO_STATE", "NoState", "State"]
+__all__ = ["NO_STATE", "NoState", "State", "only_read"]
 
 NOTHING = object()
 
@@ -155,6 +157,39 @@ class State:
         if len(data) > limit:
             raise too_large(len(data), limit)
         return data
+
+
+class _OnlyRead:
+    """Stands in for a state while a hook runs that may only read it."""
+
+    def __init__(self, state: State | NoState, error: Callable[[], Exception]) -> None:
+        self.touched = False  # nobody looks: who only reads is trusted, or watched otherwise
+        self._state = state
+        self._error = error
+
+    @property
+    def value(self) -> Any:
+        """The state itself."""
+        return self._state.value
+
+    def assign(self, value: Any) -> None:
+        """Refuse."""
+        raise self._error()
+
+
+@contextmanager
+def only_read(instance: Instance, error: Callable[[], Exception]) -> Generator[None]:
+    """Let a hook read the state, and not assign it; the body must not await.
+
+    Args:
+        instance: The actor.
+        error: Makes the error of an assignment.
+    """
+    instance.actor._trivet_state = _OnlyRead(instance.state, error)
+    try:
+        yield
+    finally:
+        instance.actor._trivet_state = instance.state
 
 
 class NoState:
