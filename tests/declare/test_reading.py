@@ -130,3 +130,81 @@ def test_an_action_that_changes_nothing_has_nothing_to_undo() -> None:
             @action(atomic=True, readonly=True)
             def look(self) -> int:
                 return self.state
+
+
+def decorated(function: Any, **options: Any) -> Any:
+    """Declare what type checkers would refuse already."""
+    declare: Any = action
+    return declare(**options)(function)
+
+
+async def act_slowly(self: Any) -> None:
+    pass
+
+
+def act(self: Any) -> None:
+    pass
+
+
+@pytest.mark.parametrize("option", ["concurrent", "reentrant", "cancel_with_caller"])
+def test_what_only_an_asynchronous_action_can_be(option: str) -> None:
+    class Right(Actor):
+        act = decorated(act_slowly, **{option: True})
+
+    assert getattr(read(Right).methods_by_name["act"], option)
+    with pytest.raises(
+        TypeError, match=rf"Wrong\.act: only an `async def` action can have {option}="
+    ):
+
+        class Wrong(Actor):  # pyright: ignore[reportUnusedClass]  # not made
+            act = decorated(act, **{option: True})
+
+
+def test_an_action_cannot_be_both_atomic_and_concurrent() -> None:
+    with pytest.raises(TypeError, match=r"\.act: an action cannot be both atomic and concurrent"):
+
+        class Wrong(Actor[int]):  # pyright: ignore[reportUnusedClass]  # not made
+            act = decorated(act_slowly, atomic=True, concurrent=True)
+
+    with pytest.raises(TypeError, match=r"\.act: an action cannot be both atomic and concurrent"):
+
+        class Mistaken(Actor[int], concurrent=True):  # pyright: ignore[reportUnusedClass]  # not made
+            @action(atomic=True)
+            async def act(self) -> None:
+                pass
+
+
+def test_an_atomic_action_that_waits_has_no_concurrent_ones_beside_it() -> None:
+    class Fine(Actor[int], concurrent=True):
+        @action
+        async def beside(self) -> None:
+            pass
+
+        @action(atomic=True)
+        def at_once(self) -> None:
+            pass
+
+    methods = read(Fine).methods_by_name
+    assert methods["beside"].concurrent
+    assert not methods["at_once"].concurrent
+
+    with pytest.raises(
+        TypeError, match=r"Wrong\.slowly: .* undo what the concurrent action beside"
+    ):
+
+        class Wrong(Actor[int]):  # pyright: ignore[reportUnusedClass]  # not made
+            @action(concurrent=True)
+            async def beside(self) -> None:
+                pass
+
+            @action(atomic=True)
+            async def slowly(self) -> None:
+                pass
+
+
+def test_what_needs_queues_is_refused_by_its_name() -> None:
+    with pytest.raises(NotImplementedError, match=r"queues \(Later\.can_publish\)"):
+
+        class Later(Actor):  # pyright: ignore[reportUnusedClass]  # not made
+            def can_publish(self, queue: Any, conn: Any) -> bool:
+                return True

@@ -21,6 +21,7 @@ import trio
 
 from trivet.client.session import Session
 from trivet.declare.errors import ConnectionLost, Error
+from trivet.runtime.call import current_deadline
 
 __all__ = ["Calls"]
 
@@ -42,7 +43,7 @@ class _Call:
     def __init__(self, name: str, arguments: Any) -> None:
         self.name = name
         self.arguments = arguments
-        self.deadline = trio.current_effective_deadline()
+        self.deadline = current_deadline()
         self.size = 0
         self.outcome: outcome.Outcome[Any] | None = None
         self.waiter: trio.lowlevel.Task | None = None

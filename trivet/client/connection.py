@@ -5,7 +5,8 @@ Rules this file keeps:
 1. Until the first Init every mishap is retried; a refusal is raised to whoever opens. From then on
    nothing that happens to the network is raised in the body, or cancels it.
 2. A session that ends is followed by another, unless the server has said to stay away, the actor
-   is destroyed, or the connection is refused: then it is closed, and stays so.
+   is destroyed, or the connection or one of its subscriptions is refused: then it is closed, and
+   stays so.
 3. With a new session subscriptions come first, then the calls that have waited.
 4. Sessions live in a task that outer cancellation does not reach: it ends when it is told to,
    politely, and after ``CLOSE_TIME`` in any case.
@@ -35,10 +36,11 @@ from trivet.client.session import Dialer, Ending, Session, SessionLost
 from trivet.client.status import Status
 from trivet.client.subscription import LiveSubscription, Reader, Subscriptions
 from trivet.declare.action import Action
-from trivet.declare.errors import ConnectionClosed, Error
+from trivet.declare.errors import ConnectionClosed, Error, Forbidden
 from trivet.declare.event import Event
 from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
 from trivet.logs import Throttled, about, printable
+from trivet.protocol.close import CloseCode
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.turn import current_turn, running_turn
@@ -122,6 +124,7 @@ class LiveConnection:
         self._session: Session | None = None
         self._opened_at = 0.0
         self._refusal: Error | None = None
+        self._forbidden: Forbidden | None = None
         self._attempt = trio.CancelScope()
         self._settled = trio.Event()
         self._closed: str | None = None
@@ -217,6 +220,7 @@ class LiveConnection:
         elif self._session is None:
             self._refusal = self._refusal or error
         else:
+            self._forbidden = error if isinstance(error, Forbidden) else None
             self._log(logging.WARNING, "the connection to %s is closing: %s", error)
 
     def event(self, name: str, payload: Any, /) -> None:
@@ -258,7 +262,7 @@ class LiveConnection:
             self._attempt.cancel()
 
     async def _run_session(self) -> Ending:
-        self._refusal = None
+        self._refusal = self._forbidden = None
         try:
             return await self._dialer.run(await self._next_params(), self)
         except SessionLost as lost:
@@ -293,6 +297,8 @@ class LiveConnection:
             return 0
         if ending.is_final:
             self._end(ending.reason)
+        elif opened and ending.code == CloseCode.INTERNAL_ERROR and self._forbidden is not None:
+            self._end(str(self._forbidden), self._forbidden, Forbidden)
         elif opened:
             return self._after_loss(ending)
         elif (refusal := self._refused(ending)) is not None:
@@ -317,14 +323,19 @@ class LiveConnection:
         self._log(logging.INFO, "cannot connect to %s yet: %s", error)
         return None
 
-    def _end(self, reason: str, cause: Error | None = None) -> None:
+    def _end(
+        self,
+        reason: str,
+        cause: Error | None = None,
+        heard: Callable[[], Exception] = StopAsyncIteration,
+    ) -> None:
         if self._closed is not None:
             return
         self._closed, self._cause = reason, cause
         self._session = None
         self._calls.lost(self._closed_error)
         self._calls.drop_waiting(self._closed_error)
-        self._subscriptions.end()
+        self._subscriptions.end(heard)
         self._status.set("closed")
         self._settled.set()
 

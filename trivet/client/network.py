@@ -32,6 +32,7 @@ from trivet.protocol.errors import DecodingError, OutgoingTooLong
 from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget, gateway_url
 from trivet.protocol.handshake import CallHeaders, call_headers
 from trivet.protocol.messages import HttpActionRequest
+from trivet.runtime.call import current_deadline
 
 __all__ = ["NetworkTarget", "NetworkTransport", "open_network_transport"]
 
@@ -197,9 +198,7 @@ class NetworkTarget:
         path = f"/action/{quote(name, safe='')}"
         tries = 1
         while True:
-            headers = CallHeaders(
-                "cbor", sent, deadline=milliseconds_left(trio.current_effective_deadline())
-            )
+            headers = CallHeaders("cbor", sent, deadline=milliseconds_left(current_deadline()))
             reached = False
             try:
                 response = await self._post(path, call_headers(headers), body)

@@ -35,6 +35,7 @@ class Feed(Generic[T]):
         self._reading = False
         self._changed: trio.Event | None = None
         self._overflowed = False
+        self._error: Callable[[], Exception] = StopAsyncIteration
         self.ended = False
 
     def put(self, item: T) -> bool:
@@ -49,8 +50,10 @@ class Feed(Generic[T]):
             self._wake()
         return not self._overflowed
 
-    def end(self) -> None:
-        """Take nothing more; the reader still gets what is there."""
+    def end(self, error: Callable[[], Exception] = StopAsyncIteration) -> None:
+        """Take nothing more; the reader still gets what is there, and then the error."""
+        if not self.ended:
+            self._error = error
         self.ended = True
         self._wake()
 
@@ -65,6 +68,7 @@ class Feed(Generic[T]):
 
         Raises:
             StopAsyncIteration: At the end.
+            Forbidden: At the end, if the actor has refused a subscription.
             SubscriptionOverflow: At the end, if items were lost.
             trio.BusyResourceError: If another task waits already.
         """
@@ -77,7 +81,7 @@ class Feed(Generic[T]):
                 if self._overflowed:
                     raise SubscriptionOverflow
                 if self.ended:
-                    raise StopAsyncIteration
+                    raise self._error()
                 self._changed = trio.Event()
                 await self._changed.wait()
             return self._items.popleft()
@@ -120,9 +124,9 @@ class LiveSubscription:
             self._count("event_overflowed", 1)
             self._leave(self)
 
-    def end(self) -> None:
+    def end(self, error: Callable[[], Exception] = StopAsyncIteration) -> None:
         """End when everything that has arrived is read."""
-        self._feed.end()
+        self._feed.end(error)
 
     def __aiter__(self) -> Self:
         return self
@@ -163,12 +167,13 @@ class Subscriptions:
         self._early: deque[tuple[str, Any]] = deque(maxlen=CAPACITY)
         self._keeps_early = True
         self._ended = False
+        self._error: Callable[[], Exception] = StopAsyncIteration
 
     def add(self, readers: Mapping[str, Reader]) -> LiveSubscription:
         """Subscribe to events, from now on."""
         subscription = LiveSubscription(readers, self._remove, self._count)
         if self._ended:
-            subscription.end()
+            subscription.end(self._error)
             return subscription
         for name in readers:
             listeners = self._by_name.setdefault(name, {})
@@ -204,11 +209,11 @@ class Subscriptions:
         else:
             self._count("event_dropped", 1)
 
-    def end(self) -> None:
-        """End every subscription, now and later."""
-        self._ended = True
+    def end(self, error: Callable[[], Exception] = StopAsyncIteration) -> None:
+        """End every subscription, now and later, with an error if one was refused."""
+        self._ended, self._error = True, error
         for subscription in {s: None for listeners in self._by_name.values() for s in listeners}:
-            subscription.end()
+            subscription.end(error)
         self._by_name.clear()
         self._count("event_dropped", len(self._early))
         self._early.clear()

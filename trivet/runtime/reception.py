@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from trivet.declare.errors import ActionError, Error, Forbidden
+from trivet.declare.errors import ActionError, Error, Forbidden, NotInTurnError
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
@@ -25,6 +25,7 @@ from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.mailbox import overloaded
+from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
 
@@ -206,7 +207,10 @@ class Reception:
     def _may_subscribe(self, conn: Connection, binding: EventBinding) -> bool:
         if "can_subscribe" not in self._instance.definition.hooks:
             return True
-        answer = self._instance.actor.can_subscribe(binding.event, conn)
+        context = self._instance.context.copy()
+        context.run(running_turn.set, None)  # it is no part of the turn that may be suspended
+        with only_read(self._instance, NotInTurnError):
+            answer = context.run(self._instance.actor.can_subscribe, binding.event, conn)
         if not isinstance(answer, bool):
             raise TypeError(f"can_subscribe answers True or False, not {type(answer).__name__}")
         return answer

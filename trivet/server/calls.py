@@ -27,6 +27,7 @@ from trivet.protocol.percent import unquote
 from trivet.runtime.asking import ask, ask_connected
 from trivet.runtime.call import InstanceMoved
 from trivet.runtime.instance import Instance
+from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.reception import not_found
 from trivet.server.answers import Answer, fault_answer
 from trivet.server.exchange import Exchange
@@ -77,7 +78,10 @@ class _HttpCall:
             params = self.definition.params_from_wire(sent)
         patience = math.inf if headers.deadline is None else headers.deadline / 1000
         with trio.move_on_after(patience):
-            value = await self.ask(method, args, kwargs, params, body)
+            if method.cancel_with_caller:
+                value = await self.ask_while_waited_for(method, args, kwargs, params, body)
+            else:
+                value = await self.ask(method, args, kwargs, params, body)
             return self.result(method, value, limits.message_out)
         raise ActionError(
             "The deadline of the call has passed", group="guard", code="request_timeout"
@@ -110,6 +114,27 @@ class _HttpCall:
                     raise ActionError(
                         "The server is stopping", group="guard", code="service_unavailable"
                     ) from None
+
+    async def ask_while_waited_for(
+        self, method: Method, args: Any, kwargs: Any, params: Any, body: bytes
+    ) -> Any:
+        """Ask, and give up when the client leaves.
+
+        Raises:
+            trio.BrokenResourceError: If it has left.
+        """
+
+        async def watch() -> None:
+            await self.exchange.read.wait_left()
+            scope.cancel()
+
+        with trio.CancelScope() as scope:
+            async with open_service_nursery() as nursery:
+                nursery.start_soon(watch)
+                value = await self.ask(method, args, kwargs, params, body)
+                nursery.cancel_scope.cancel()
+                return value
+        raise trio.BrokenResourceError("the client has left before its call was answered")
 
     def result(self, method: Method, value: Any, limit: int) -> Answer:
         assert self.specifier is not None

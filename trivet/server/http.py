@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import attrs
 import h11
@@ -53,8 +53,33 @@ CAUTION: Final = {"x-content-type-options": "nosniff", "cache-control": "no-stor
 UNSERVED: Final = frozenset({b"CONNECT", b"TRACE"})
 """Methods that no actor gets to see: one is for proxies, the other shows a page its cookies."""
 
-ReadBody = Callable[[int], Awaitable[bytes]]
-"""Reads the body of a request, up to a number of bytes."""
+
+class ReadBody(Protocol):
+    """Reads the body of a request."""
+
+    async def __call__(self, limit: int, /) -> bytes:
+        """Read it, up to a number of bytes.
+
+        Raises:
+            IncomingTooLong: If it is longer.
+        """
+        ...
+
+    async def wait_left(self) -> None:
+        """Wait until the client has left; only behind the whole body."""
+        ...
+
+
+@attrs.frozen
+class _Body:
+    connection: HttpConnection
+
+    async def __call__(self, limit: int, /) -> bytes:
+        return await self.connection.read_body(limit)
+
+    async def wait_left(self) -> None:
+        await self.connection.wait_left()
+
 
 Respond = Callable[[Head, ReadBody], Awaitable[Answer]]
 
@@ -142,7 +167,7 @@ class HttpConnection:
                         return upgrade
                     answer = upgrade
                 else:
-                    answer = await respond(self._head, self._read_body)
+                    answer = await respond(self._head, _Body(self))
             except Error as error:
                 self._count("request_malformed")
                 answer = refusal(fault_of(error, where="http"))
@@ -220,7 +245,7 @@ class HttpConnection:
             subprotocol=offer.answer,
             http_version=request.http_version,
         )
-        await self._read_body(0)
+        await self.read_body(0)
         if isinstance(handshake, Handshake):
             return Upgrade(head, offer, handshake, self._http.trailing_data[0])
         headers = {name.decode().lower(): value.decode() for name, value in handshake.headers}
@@ -228,7 +253,7 @@ class HttpConnection:
 
     # -- the body -----------------------------------------------------------------------------
 
-    async def _read_body(self, limit: int) -> bytes:
+    async def read_body(self, limit: int) -> bytes:
         """Read the body of the current request.
 
         Raises:
@@ -250,6 +275,21 @@ class HttpConnection:
                     await trio.lowlevel.checkpoint()
             return b"".join(parts)
         raise _Unreadable("The body did not arrive in time", code="request_timeout")
+
+    async def wait_left(self) -> None:
+        """Wait until the client has closed its end, or lost it, while its request is answered.
+
+        What it sends meanwhile is its next request; of that no more is taken than one may be.
+        """
+        while len(self._http.trailing_data[0]) < self._limits.request_head:
+            try:
+                data = await self._transport.receive_some()
+            except (trio.BrokenResourceError, trio.ClosedResourceError):
+                return
+            self._http.receive_data(data)
+            if not data:
+                return
+        await trio.sleep_forever()
 
     async def _next_body_event(self) -> h11.Data | h11.EndOfMessage:
         while True:
