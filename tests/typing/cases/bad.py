@@ -41,3 +41,16 @@ class Bad(ChatRoom):
 
     async def create_conn_state(self, params: Login) -> str:  # E21 hook result type
         return ""
+
+
+class Impossible(trivet.Actor[int]):
+    @trivet.action(concurrent=True)  # E22 only async actions run beside the turns
+    def beside(self) -> None: ...
+
+    @trivet.action(reentrant=True)  # E23 only async actions can be let in
+    def again(self) -> None: ...
+
+    @trivet.action(concurrent=True)
+    async def fine(self) -> None: ...
+
+    def on_state_change(self) -> None: ...
