@@ -27,6 +27,7 @@ from trivet.declare.errors import (
     WouldDeadlockError,
 )
 from trivet.declare.event import Event
+from trivet.declare.fetching import Fetch, FetchedResponse, StreamedResponse
 from trivet.declare.handle import (
     Client,
     Connection,
@@ -42,12 +43,9 @@ from trivet.declare.interfaces import (
 from trivet.declare.options import Limits
 from trivet.declare.queue import Delivery, Queue
 from trivet.declare.registry import Registry
-from trivet.declare.request import (
-    Request,
-    Response,
-    WebSocket,
-    current_request,
-)
+from trivet.declare.request import Request, current_request
+from trivet.declare.response import Response
+from trivet.declare.web_socket import ClientWebSocket, WebSocket
 from trivet.declare.wire_names import camel_case
 from trivet.open import open_client, open_runtime, serve
 from trivet.runtime.call import current_deadline
@@ -64,6 +62,7 @@ __all__ = [
     "AtomicTurnError",
     "CallCycleError",
     "Client",
+    "ClientWebSocket",
     "Conn",
     "ConnMap",
     "ConnStateNotEnabled",
@@ -73,6 +72,8 @@ __all__ = [
     "Delivery",
     "Error",
     "Event",
+    "Fetch",
+    "FetchedResponse",
     "Forbidden",
     "Handle",
     "KeyValue",
@@ -89,6 +90,7 @@ __all__ = [
     "Server",
     "SqliteStorage",
     "StateNotEnabled",
+    "StreamedResponse",
     "Subscription",
     "SubscriptionOverflow",
     "UserError",

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from trivet.declare.action import Action
     from trivet.declare.event import Event, Overflow
     from trivet.declare.queue import Delivery, Queue
-    from trivet.declare.request import Request, Response, WebSocket
+    from trivet.declare.request import Request
+    from trivet.declare.response import Response
+    from trivet.declare.web_socket import WebSocket
     from trivet.declare.wire_names import Naming
 
 __all__ = ["Actor"]
@@ -286,10 +288,10 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         return output
 
     async def on_request(self, request: Request) -> Response | None:
-        """Answer a raw HTTP request."""
+        """Answer a raw HTTP request, in a turn that ends when the response is returned."""
 
     async def on_websocket(self, socket: WebSocket[ConnStateT]) -> None:
-        """Serve a raw WebSocket."""
+        """Serve a raw WebSocket, beside the turns; returning closes it."""
 
     def on_state_change(self) -> None:
         """Run once per segment that changed the state."""

@@ -1,27 +1,34 @@
 """What callers hold: clients, handles, connections and subscriptions, in process or remote.
 
 These classes are the typed face only. What happens behind them is a ``Target`` (one addressed
-actor) or a ``LiveTarget`` (one open connection) of some transport; the protocols are at the end.
+actor) or a ``LiveTarget`` (one open connection) of some transport; see ``trivet.declare.target``.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, overload
 
-import attrs
 from typing_extensions import TypeVar
 
 from trivet.declare.features import not_built
+from trivet.declare.fetching import Fetch, fetch_request
+from trivet.declare.target import (
+    Address,
+    ConnectionStatus,
+    LiveTarget,
+    Subscription,
+    Target,
+    Transport,
+)
 
 if TYPE_CHECKING:
     from trivet.declare.action import Action
     from trivet.declare.actor import Actor
     from trivet.declare.event import Event
     from trivet.declare.queue import Queue
-    from trivet.declare.request import Response, WebSocket
+    from trivet.declare.web_socket import ClientWebSocket
 
 __all__ = [
     "Address",
@@ -39,7 +46,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 T = TypeVar("T")
 T2 = TypeVar("T2")
-T_co = TypeVar("T_co", covariant=True)
 A = TypeVar("A", bound="Actor[Any, Any, Any, Any]")
 A_co = TypeVar("A_co", bound="Actor[Any, Any, Any, Any]", covariant=True)
 S2 = TypeVar("S2")
@@ -47,43 +53,6 @@ C2 = TypeVar("C2")
 P2 = TypeVar("P2")
 I2 = TypeVar("I2")
 I_contra = TypeVar("I_contra", contravariant=True)
-
-ConnectionStatus = Literal["connecting", "connected", "disconnected", "closed"]
-"""``"disconnected"`` is lost and retrying, ``"closed"`` is for good."""
-
-
-class Subscription(Protocol[T_co]):
-    """The events of one subscription, live from the moment it was made.
-
-    Iterate over it; leave it with ``async with`` or let the connection end it.
-    """
-
-    def __aiter__(self) -> Self:
-        """Return the subscription itself."""
-        ...
-
-    async def __anext__(self) -> T_co:
-        """Wait for the next event.
-
-        Raises:
-            StopAsyncIteration: When the connection has ended for good.
-            SubscriptionOverflow: When the reader was too slow and events were lost.
-        """
-        ...
-
-    async def __aenter__(self) -> Self:
-        """Return the subscription itself."""
-        ...
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-        /,
-    ) -> None:
-        """Stop listening."""
-        ...
 
 
 class Handle(Generic[A_co]):
@@ -132,13 +101,49 @@ class Handle(Generic[A_co]):
         """Put a message into a queue of the actor and wait for its result."""
         not_built("queues")
 
-    async def fetch(self, path: str, /, **options: Any) -> Response:
-        """Send a raw HTTP request to the actor."""
-        not_built("raw HTTP")
+    def fetch(
+        self,
+        path: str = "/",
+        /,
+        *,
+        method: str = "GET",
+        headers: Mapping[str, str] | None = None,
+        body: bytes = b"",
+    ) -> Fetch:
+        """Send a raw HTTP request to the actor.
 
-    def websocket(self, path: str, /) -> AbstractAsyncContextManager[WebSocket[Any]]:
-        """Open a raw WebSocket to the actor."""
-        not_built("raw WebSockets")
+        ``await handle.fetch(...)`` is the complete response; ``async with handle.fetch(...) as
+        response`` gives one whose body can be read piece by piece. Whatever status the actor
+        answers with is a response; what the actor, or the way to it, reports is raised.
+
+        Args:
+            path: What the actor sees as path and query, percent-encoded.
+            method: Any but ``CONNECT`` and ``TRACE``.
+            headers: One value for each name.
+            body: The complete body.
+
+        Raises:
+            ActionError: Whatever the actor's side reports.
+            ConnectionLost: If the network failed and it is unknown whether the actor answered.
+            ValueError: If path, method or headers cannot be sent.
+        """
+        request = fetch_request(path, method, headers, body)
+        return Fetch(lambda: self._target.fetch(request, self._params))
+
+    def websocket(self, path: str = "/", /) -> AbstractAsyncContextManager[ClientWebSocket]:
+        """Open a raw WebSocket to the actor; leaving closes it.
+
+        An actor that refuses it closes it with 1011 and ``group.code`` as reason. It does not
+        reconnect by itself.
+
+        Args:
+            path: What the actor sees as path and query, percent-encoded.
+
+        Raises:
+            ConnectionLost: If the network failed before it was open.
+            ValueError: If the path cannot be sent.
+        """
+        return self._target.websocket(fetch_request(path, "GET", None, b""), self._params)
 
     def watch(self) -> AsyncIterator[str]:
         """Follow the actor's life."""
@@ -308,92 +313,3 @@ class Client:
         """
         actor_id = await self._transport.create(actor, key, input)
         return Handle(self._transport.target(actor, Address(actor_id=actor_id)))
-
-
-@attrs.frozen(kw_only=True)
-class Address:
-    """Which actor a handle means: by id, or by key and perhaps created at first use.
-
-    Attributes:
-        actor_id: Its id; the key does not count then.
-        key: Its key.
-        create: Whether to create it if there is none.
-        exclusive: Whether it is an error if there is one.
-        input: What a new actor gets.
-    """
-
-    actor_id: str | None = None
-    key: tuple[str, ...] = ()
-    create: bool = False
-    exclusive: bool = False
-    input: Any = None
-
-
-class Target(Protocol):
-    """One addressed actor behind a transport."""
-
-    async def call(
-        self,
-        action: Action[Any, ..., Any],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        params: object,
-        /,
-    ) -> Any:
-        """Call an action with checked arguments."""
-        ...
-
-    async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
-        """Call an action by its name on the wire."""
-        ...
-
-    async def resolve(self) -> str:
-        """Return the actor's id."""
-        ...
-
-    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
-        """Open a connection."""
-        ...
-
-
-class LiveTarget(Target, Protocol):
-    """One open connection behind a transport."""
-
-    @property
-    def status(self) -> ConnectionStatus:
-        """Where the connection stands."""
-        ...
-
-    def status_changes(self) -> AsyncIterator[ConnectionStatus]:
-        """Iterate over changes of the status."""
-        ...
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """How often each thing was dropped, or had to be done again."""
-        ...
-
-    def subscribe(self, events: tuple[Event[Any], ...], /) -> Subscription[Any]:
-        """Subscribe to declared events."""
-        ...
-
-    def subscribe_by_name(self, name: str, /) -> Subscription[Any]:
-        """Subscribe to an event by its name on the wire."""
-        ...
-
-
-class Transport(Protocol):
-    """A way to reach actors."""
-
-    @property
-    def counters(self) -> Mapping[str, int]:
-        """How often each thing was dropped, or had to be done again."""
-        ...
-
-    def target(self, actor: type[Any], address: Address, /) -> Target:
-        """Address an actor."""
-        ...
-
-    async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
-        """Create an actor and return its id."""
-        ...

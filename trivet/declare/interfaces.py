@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from trivet.declare.handle import Client
 
 __all__ = [
+    "SHORT_KINDS",
     "CloseCause",
     "Conn",
     "ConnKind",
@@ -41,6 +42,9 @@ Entries = list[tuple[str, bytes]]
 
 ConnKind = Literal["connection", "call", "request", "websocket"]
 """How a client came: connected, by one stateless call, by raw HTTP, by a raw WebSocket."""
+
+SHORT_KINDS: frozenset[ConnKind] = frozenset({"call", "request"})
+"""The kinds of connections that last as long as what they came for; no store keeps them."""
 
 CloseCause = Literal[
     "client", "server", "kick", "network", "hook", "slow_consumer", "flooding", "stop", "crash"

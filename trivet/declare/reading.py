@@ -36,13 +36,11 @@ PLAIN = (int, str, bool, float, bytes)
 LATER_HOOKS = {
     "on_sleep": "sleep",
     "on_destroy": "destroy",
-    "on_request": "raw HTTP",
-    "on_websocket": "raw WebSockets",
     "can_publish": "queues",
 }
 LATER_OPTIONS = {
     "sleep_after": "sleep",
-    "hibernate_websockets": "raw WebSockets",
+    "hibernate_websockets": "hibernation of raw WebSockets",
 }
 HOOKS = (
     "on_migrate",
@@ -57,6 +55,8 @@ HOOKS = (
     "on_before_action_response",
     "on_state_change",
     "can_subscribe",
+    "on_request",
+    "on_websocket",
     "authorize",
 )
 

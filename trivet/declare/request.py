@@ -1,23 +1,14 @@
-"""The request behind a connection, and the types of raw HTTP and raw WebSocket handlers."""
+"""The request behind a connection, a call, a raw HTTP request or a raw WebSocket."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import Mapping
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Generic, Literal
+from typing import Any, Literal
 
 import attrs
-from typing_extensions import TypeVar
 
-from trivet.declare.features import not_built
-
-if TYPE_CHECKING:
-    from trivet.declare.interfaces import Conn
-
-__all__ = ["Intent", "Request", "Response", "WebSocket", "current_request", "running_request"]
-
-ConnStateT = TypeVar("ConnStateT", default=None)
+__all__ = ["Intent", "Request", "current_request", "running_request"]
 
 Intent = Literal["create", "get", "connect", "call", "request", "manage"]
 """What a request wants: the subject of ``authorize``."""
@@ -69,39 +60,3 @@ def current_request() -> Request:
     except LookupError:
         message = "current_request() answers inside the connect hooks of a connection only"
         raise LookupError(message) from None
-
-
-@attrs.frozen
-class Response:
-    """The answer of ``on_request``: a body, complete or streamed, with status and headers."""
-
-    body: bytes | AsyncIterator[bytes] = b""
-    status: int = attrs.field(default=200, kw_only=True)
-    headers: Mapping[str, str] | None = attrs.field(default=None, kw_only=True)
-
-    @classmethod
-    def json(cls, value: object, *, status: int = 200) -> Response:
-        """Answer with a value as JSON."""
-        headers = {"content-type": "application/json"}
-        return cls(json.dumps(value).encode(), status=status, headers=headers)
-
-
-class WebSocket(Generic[ConnStateT]):
-    """A raw WebSocket, as ``on_websocket`` gets it."""
-
-    conn: Conn[ConnStateT]
-    request: Request
-    restored: bool
-    message_index: int
-
-    def send(self, message: str | bytes, /) -> None:
-        """Put a message into the outbox; it never blocks."""
-        not_built("raw WebSockets")
-
-    async def close(self, code: int = 1000, reason: str = "") -> None:
-        """Close the socket and wait until it is closed."""
-        not_built("raw WebSockets")
-
-    def __aiter__(self) -> AsyncIterator[str | bytes]:
-        """Iterate over the client's messages until anybody closes the socket."""
-        not_built("raw WebSockets")

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from trivet.declare.web_socket import check_close
+
 __all__ = ["PING", "binary_frame", "close_frame", "text_frame"]
 
 TEXT: Final = 0x81
@@ -25,8 +27,6 @@ SHORT_TEXT: Final = SHORT_HEADERS[TEXT]
 
 REASON_LIMIT: Final = 123
 """The most bytes of a close reason: a control frame carries 125, the code takes two."""
-
-SENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 
 
 def text_frame(payload: bytes) -> bytes:
@@ -46,8 +46,7 @@ def close_frame(code: int, reason: str) -> bytes:
     Raises:
         ValueError: If no endpoint may send the code (RFC 6455, section 7.4).
     """
-    if code not in SENDABLE_CODES and not 3000 <= code < 5000:
-        raise ValueError(f"close code {code} must not be sent")
+    check_close(code)
     text = reason.encode("utf-8", "replace")
     if len(text) > REASON_LIMIT:
         text = text[:REASON_LIMIT].decode("utf-8", "ignore").encode()
