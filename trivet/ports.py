@@ -33,6 +33,8 @@ __all__ = [
     "Randomness",
     "RecordDamaged",
     "Segment",
+    "SocketEncoder",
+    "SocketLink",
     "Storage",
     "StorageError",
     "StorageFailed",
@@ -98,6 +100,26 @@ class Link(Protocol):
 
     def abort(self) -> None:
         """Close the socket now."""
+        ...
+
+
+class SocketEncoder(Encoder, Protocol):
+    """Frames the messages of raw WebSockets; of what it has no form for it makes an empty frame."""
+
+    def message(self, message: str | bytes, /) -> Frame:
+        """Frame a message."""
+        ...
+
+
+class SocketLink(Link, Protocol):
+    """A link that carries a raw WebSocket, and can make its client wait."""
+
+    def hold(self) -> None:
+        """Hand over no more messages than are on their way already."""
+        ...
+
+    def resume(self) -> None:
+        """Hand over messages again."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import trio
 
+from trivet.declare.interfaces import SHORT_KINDS
 from trivet.runtime.atomic import all_or_nothing
 from trivet.runtime.call import Call, restarting
 from trivet.runtime.hooks import enter_beside, enter_call
@@ -23,7 +24,7 @@ async def answer(call: Call) -> None:
     call.ends = math.inf  # it has waited long enough not to be given up any more
     try:
         _check_wanted(call)
-        if call.conn is not None and call.conn.kind == "call":
+        if call.conn is not None and call.conn.kind in SHORT_KINDS:
             call.since = trio.current_time()
             await (enter_beside if call.method.concurrent else enter_call)(call, call.conn)
         if call.method.concurrent:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["answer_inline", "ask", "ask_connected", "run_inline"]
+__all__ = ["answer_inline", "ask", "ask_connected", "ask_over", "run_inline"]
 
 
 async def ask(
@@ -180,10 +180,20 @@ async def ask_connected(
     """
     await trio.lowlevel.checkpoint_if_cancelled()
     conn = instance.reception.expect_call(request)
-    call = Ask(instance, method, args, kwargs)
+    return await ask_over(Ask(instance, method, args, kwargs), conn, params)
+
+
+async def ask_over(call: Ask, conn: Connection, params: Any) -> Any:
+    """Make a call over a short connection, after the hooks that let it in, if any run.
+
+    Raises:
+        Error: What the actor's side reports, a refusing hook included.
+        InstanceMoved: If the instance stopped before the call began.
+    """
     call.conn = conn
     try:
-        await _preflight(conn, params)
+        if call.instance.definition.runs_call_hooks:
+            await _preflight(conn, params)
         return await _queue(call)
     finally:
         if not call.begun and conn.is_standing:

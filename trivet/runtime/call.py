@@ -10,6 +10,7 @@ import trio
 
 from trivet.declare.definition import Method
 from trivet.declare.errors import ActionError
+from trivet.declare.interfaces import SHORT_KINDS
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_instance
@@ -116,7 +117,7 @@ class Call(Turn):
     @property
     def may_suspend(self) -> bool:
         """Whether anything else may run while it holds its actor."""
-        is_short_connection = self.conn is not None and self.conn.kind == "call"
+        is_short_connection = self.conn is not None and self.conn.kind in SHORT_KINDS
         return is_short_connection or not self.method.may_run_inline
 
     @property

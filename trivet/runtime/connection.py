@@ -43,7 +43,6 @@ __all__ = ["NO_REQUEST", "REFUSED", "Connection"]
 T = TypeVar("T")
 
 REFUSED = 1011
-
 NO_REQUEST = Request()
 UNSEEN = frozenset({ConnectionState.NEW, ConnectionState.CHECKING})
 OPENING = UNSEEN | {ConnectionState.CONNECTING}
@@ -264,12 +263,13 @@ class Connection(Conn[Any]):
             self.instance.autosave()
         frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         with self.inbox.held():  # a client in this process may call as soon as it hears Init
-            self.instance.gate.emit(lambda: self._greet(frame))
+            self.instance.gate.emit(lambda: self.greet(frame))
             unsent, self._unsent = self._unsent, None
             for frame, event, overflow in unsent or ():
                 self.push(frame, event, overflow)
 
-    def _greet(self, frame: Frame) -> None:
+    def greet(self, frame: Frame) -> None:
+        """Say Init: everything it rests on is stored."""
         assert self.inbox is not None
         if self.abandoned:
             return
@@ -293,6 +293,10 @@ class Connection(Conn[Any]):
             client_left(self)
         if opening:
             self.cancel_opening()
+        self.close_link(code, reason)
+
+    def close_link(self, code: int, reason: str) -> None:
+        """Let its link say goodbye; without one it leaves at once."""
         if self.inbox is None:
             self.instance.reception.begin_leaving(self)
             return

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.inbox import Inbox
 
-__all__ = ["disconnect", "lender_of"]
+__all__ = ["disconnect", "lender_of", "wait_closed"]
 
 KICKED = 1000
 STAY_AWAY = 4001
@@ -95,7 +95,7 @@ async def _disconnect_link(inbox: Inbox, seconds: float, reason: str, reconnect:
         await disconnect(inbox.connection, reason, reconnect=reconnect)
     else:
         inbox.kick(_code(reconnect), reason)
-        await _wait_closed(inbox, seconds)
+        await wait_closed(inbox, seconds)
 
 
 async def _lend(lender: Turn, conn: Connection) -> None:
@@ -142,7 +142,7 @@ def _end_loan(lender: Turn, conn: Connection) -> None:
 async def _wait_ended(conn: Connection) -> None:
     limits = conn.instance.limits
     if conn.inbox is not None:
-        await _wait_closed(conn.inbox, limits.close_time)
+        await wait_closed(conn.inbox, limits.close_time)
     with trio.move_on_after(limits.hook_time):
         await conn.ended.wait()
     if conn.cut_at <= trio.current_time() + PATIENCE:
@@ -150,7 +150,8 @@ async def _wait_ended(conn: Connection) -> None:
             await conn.ended.wait()
 
 
-async def _wait_closed(inbox: Inbox, seconds: float) -> None:
+async def wait_closed(inbox: Inbox, seconds: float) -> None:
+    """Wait until a link that is closing has closed; after so many seconds it is aborted."""
     with trio.move_on_after(seconds):
         await inbox.closed.wait()
     if not inbox.closed.is_set():

@@ -171,7 +171,9 @@ async def enter_call(call: Call, conn: Connection) -> None:
     Raises:
         ConnectionClosed: If somebody disconnected it meanwhile.
     """
-    if conn.phase is ConnectionState.CONNECTING and "on_connect" in conn.instance.definition.hooks:
+    definition = conn.instance.definition
+    hooked = "on_connect" in definition.hooks and definition.runs_call_hooks
+    if hooked and conn.phase is ConnectionState.CONNECTING:
         call.hook_of = conn
         try:
             await _on_connect(conn)

@@ -13,13 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import trio
 
 from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
-from trivet.declare.interfaces import CloseCause
+from trivet.declare.interfaces import CloseCause, ConnKind
 from trivet.declare.request import Request
 from trivet.lifecycle.connection import ConnectionEvent
 from trivet.protocol.faults import fault_of
@@ -42,6 +42,8 @@ class Inbox:
     """One link's place in the runtime.
 
     Attributes:
+        kind: How its clients come.
+        connection_type: What their connections are.
         link: The link.
         request: What the client sent to be let in, until that is decided.
         params: The params the client sent, checked, until then.
@@ -50,6 +52,9 @@ class Inbox:
         closed: Set when the link has closed and none of its tasks is left.
         when_decided: Called once the client has been let in, or refused.
     """
+
+    kind: ClassVar[ConnKind] = "connection"
+    connection_type: ClassVar[type[Connection]] = Connection
 
     def __init__(
         self,

@@ -20,7 +20,7 @@ from trivet.declare.definition import Definition
 from trivet.declare.errors import NoConnectionError
 from trivet.declare.event import Event
 from trivet.declare.handle import Address, Client
-from trivet.declare.interfaces import Conn
+from trivet.declare.interfaces import SHORT_KINDS, Conn
 from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
 from trivet.runtime.background import Background
@@ -331,7 +331,7 @@ class Instance:
             elif self.mailbox.withdraw(turn):
                 self.runtime.observer.count("request_expired")
                 turn.failed(overloaded(self.limits.mailbox))
-                if turn.conn is not None and turn.conn.kind != "call":
+                if turn.conn is not None and turn.conn.kind not in SHORT_KINDS:
                     self.reception.call_dropped(turn.conn)
         return again
 

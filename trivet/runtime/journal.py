@@ -17,6 +17,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from trivet.declare.interfaces import SHORT_KINDS
 from trivet.ports import StoredConnection
 
 if TYPE_CHECKING:
@@ -71,7 +72,7 @@ class Journal:
     def begin_leaving(self, conn: Connection) -> None:
         """Take note that the ``on_disconnect`` of a connection begins."""
         self._changed.pop(conn.id, None)
-        if conn.kind != "call":
+        if conn.kind not in SHORT_KINDS:
             self._leaving.add(conn.id)
 
     def strike_out(self, conn: Connection) -> None:

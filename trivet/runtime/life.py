@@ -41,6 +41,9 @@ throttled = Throttled(logging.getLogger(__name__))
 
 GOING_AWAY = 1012
 
+STAYING_NOWHERE = frozenset({"request", "websocket"})
+"""The kinds of connections that end with their instance: a streamed response, a raw WebSocket."""
+
 
 async def start(instance: Instance, address: Address) -> None:
     """Start an instance; its failure is left in ``instance.failure``.
@@ -142,8 +145,11 @@ async def _end(instance: Instance, park: bool, grace: float) -> None:
         conn.abandon()
     await _end_last_turn(instance)
     await _end_connections(instance, park)
-    with bounded_cleanup(instance.grace_left) as scope:
+    # A crash has no grace; a handler has what a hook has, to hear of it and put things right.
+    seconds = instance.limits.hook_time if instance.broken else instance.grace_left
+    with bounded_cleanup(seconds) as scope:
         await instance.background.wait_over()
+        await instance.reception.wait_handlers_over()
     if scope.cancelled_caught:
         throttled.warning(
             "tasks",
@@ -197,7 +203,11 @@ def _cut_calls(instance: Instance) -> bool:
 async def _end_connections(instance: Instance, park: bool) -> None:
     limits, reception = instance.limits, instance.reception
     for conn in reception.connections:
-        if conn.phase is ConnectionState.OPEN and conn.inbox is not None:
+        if conn.phase is not ConnectionState.OPEN:
+            continue
+        if conn.kind in STAYING_NOWHERE:
+            conn.close("crash" if instance.broken else "stop", GOING_AWAY, "")
+        elif conn.inbox is not None:
             if not park:
                 conn.close("stop", GOING_AWAY, "")
             elif conn.greeted:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivet.declare.action import Action
 from trivet.declare.event import Event
+from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import (
     Address,
     ConnectionStatus,
@@ -20,6 +21,8 @@ from trivet.declare.handle import (
     Target,
     Transport,
 )
+from trivet.declare.request import Request
+from trivet.declare.web_socket import ClientWebSocket
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -85,6 +88,30 @@ class OutgoingTarget:
         await self._instance.gate.leave()
         return await self._target.resolve()
 
+    def fetch(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Send a raw HTTP request."""
+        return self._fetch(request, params)
+
+    @asynccontextmanager
+    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+        await self._instance.gate.leave()
+        async with self._target.fetch(request, params) as response:
+            yield response
+
+    def websocket(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[ClientWebSocket]:
+        """Open a raw WebSocket."""
+        return self._websocket(request, params)
+
+    @asynccontextmanager
+    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+        await self._instance.gate.leave()
+        async with self._target.websocket(request, params) as socket:
+            yield OutgoingWebSocket(socket, self._instance)
+
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open a connection."""
         return self._connect(params)
@@ -94,6 +121,40 @@ class OutgoingTarget:
         await self._instance.gate.leave()
         async with self._target.connect(params) as live:
             yield OutgoingConnection(live, self._instance)
+
+
+class OutgoingWebSocket(ClientWebSocket):
+    """One raw WebSocket of an actor to another."""
+
+    __slots__ = ("_instance", "_socket")
+
+    def __init__(self, socket: ClientWebSocket, instance: Instance) -> None:
+        self._socket = socket
+        self._instance = instance
+
+    @property
+    def close_code(self) -> int | None:
+        """The code it was closed with."""
+        return self._socket.close_code
+
+    @property
+    def close_reason(self) -> str:
+        """The text beside the code."""
+        return self._socket.close_reason
+
+    async def send(self, message: str | bytes, /) -> None:
+        """Send a message."""
+        await self._instance.gate.leave()
+        await self._socket.send(message)
+
+    async def receive(self) -> str | bytes:
+        """Wait for a message."""
+        return await self._socket.receive()
+
+    async def close(self, code: int = 1000, reason: str = "") -> None:
+        """Close the socket."""
+        await self._instance.gate.leave()
+        await self._socket.close(code, reason)
 
 
 class OutgoingConnection(OutgoingTarget):

@@ -14,6 +14,7 @@ import attrs
 import trio
 
 from trivet.declare.errors import ActionError, Error, Forbidden, NotInTurnError
+from trivet.declare.interfaces import SHORT_KINDS
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from trivet.declare.definition import EventBinding, Method
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
+    from trivet.runtime.web_socket import SocketConnection
 
 __all__ = ["BoundRequest", "Reception"]
 
@@ -58,14 +60,19 @@ class BoundRequest:
 
 
 class Reception:
-    """The connections of one instance, from their knock to their end."""
+    """The connections of one instance, from their knock to their end.
 
-    __slots__ = ("_instance", "_standing")
+    Attributes:
+        handlers: The raw WebSockets whose handler runs, open or not.
+    """
+
+    __slots__ = ("_instance", "_standing", "handlers")
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         # A dict, not a set: what leaves at once leaves in the order in which it came.
         self._standing: dict[Connection, None] = {}
+        self.handlers: set[SocketConnection] = set()
 
     @property
     def connections(self) -> tuple[Connection, ...]:
@@ -148,15 +155,19 @@ class Reception:
         conn = Connection(
             self._instance, conn_id=self._instance.runtime.new_id(), kind="call", request=request
         )
-        conn.scope = trio.CancelScope()
-        self._standing[conn] = None
+        self.expect(conn)
         return conn
 
+    def expect(self, conn: Connection) -> None:
+        """Take note of a short connection whose preflight may begin."""
+        conn.scope = trio.CancelScope()
+        self._standing[conn] = None
+
     def _new(self, inbox: Inbox, conn_id: str | None = None) -> Connection:
-        conn = Connection(
+        conn = inbox.connection_type(
             self._instance,
             conn_id=conn_id or self._instance.runtime.new_id(),
-            kind="connection",
+            kind=inbox.kind,
             request=inbox.request,
             inbox=inbox,
         )
@@ -267,10 +278,10 @@ class Reception:
         The turn still holds the actor, so what the inbox hands over now queues behind it, while
         ``on_disconnect`` of a stateless call runs inside it.
         """
-        if conn.kind != "call":
+        if conn.kind not in SHORT_KINDS:
             self.call_dropped(conn)
             return
-        if conn.is_standing:
+        if conn.is_standing and not turn.leaves_open:
             conn.close("client", 1000, "")
         if conn.leaving is not None:
             self._instance.mailbox.pull_forward(conn.leaving, turn)
@@ -294,7 +305,7 @@ class Reception:
             self.forget(conn)
             return
         hooked = "on_disconnect" in definition.hooks
-        unhooked_call = conn.kind == "call" and not definition.runs_call_hooks
+        unhooked_call = conn.kind in SHORT_KINDS and not definition.runs_call_hooks
         if not hooked or unhooked_call or instance.nursery.is_closed:
             conn.step(ConnectionEvent.LEAVE)
             self.has_left(conn)
@@ -320,6 +331,11 @@ class Reception:
             conn.step(ConnectionEvent.LEAVE)  # its hook was cut before it began
         conn.step(ConnectionEvent.LEFT)
         self.forget(conn)
+
+    async def wait_handlers_over(self) -> None:
+        """Wait until no handler of a raw WebSocket runs any more."""
+        while self.handlers:
+            await next(iter(self.handlers)).handled.wait()
 
     def forget(self, conn: Connection) -> None:
         """Let go of a connection that has ended, was refused or parked."""

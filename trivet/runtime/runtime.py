@@ -20,7 +20,15 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request
 from trivet.logs import about
-from trivet.ports import Link, NotStored, Observer, Randomness, Storage, WallClock
+from trivet.ports import (
+    Link,
+    NotStored,
+    Observer,
+    Randomness,
+    SocketLink,
+    Storage,
+    WallClock,
+)
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
@@ -32,6 +40,7 @@ from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.records import Records
 from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
+from trivet.runtime.socket_inbox import SocketInbox
 from trivet.runtime.state import State
 from trivet.runtime.stop_deadline import StopDeadline
 
@@ -142,6 +151,34 @@ class Runtime:
             Where the link hands over messages and says that it has closed.
         """
         inbox = Inbox(self, link, definition, address, params=params, request=request)
+        inbox.when_decided = when_decided
+        inbox.start()
+        return inbox
+
+    def attach_socket(
+        self,
+        link: SocketLink,
+        definition: Definition,
+        address: Address,
+        *,
+        params: Any,
+        request: Request,
+        when_decided: Callable[[], None] | None = None,
+    ) -> SocketInbox:
+        """Begin to open the connection of a raw WebSocket, whose messages are text and bytes.
+
+        Args:
+            link: The client's transport.
+            definition: The actor's class, with ``on_websocket``.
+            address: Which actor.
+            params: Connection params, checked.
+            request: What the client sent to be let in, and the handler gets to see.
+            when_decided: Called when that is decided.
+
+        Returns:
+            Where the link hands over messages and says that it has closed.
+        """
+        inbox = SocketInbox(self, link, definition, address, params=params, request=request)
         inbox.when_decided = when_decided
         inbox.start()
         return inbox

@@ -101,6 +101,9 @@ class Turn:
     is_own = False
     """Whether a task without a turn has taken it, for some of its steps."""
 
+    leaves_open = False
+    """Whether the short connection that it came by goes on when it is over."""
+
     is_over = False
     """Whether all that is left of it is to hand the actor on."""
 

@@ -1,0 +1,161 @@
+"""Raw WebSockets: the connection of one, and the task of the actor that serves it.
+
+Rules this file keeps:
+
+1. The handler begins when the client's connection is open and that is stored, and it is a task of
+   the actor: the end of the connection ends its iteration, and cancels nothing.
+2. Its end closes the socket, if nobody has: with 1000, or after an error with 1011 and the masked
+   ``group.code`` as reason.
+3. The connection ends with its instance; no other instance takes it up.
+"""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import trio
+
+from trivet.declare.event import Event
+from trivet.declare.interfaces import CloseCause, Conn
+from trivet.declare.web_socket import WebSocket, check_close, check_message
+from trivet.protocol.faults import fault_of
+from trivet.runtime.connection import REFUSED, Connection
+from trivet.runtime.disconnecting import wait_closed
+from trivet.runtime.subjects import about_connection
+from trivet.runtime.turn import current_turn, running_turn
+
+if TYPE_CHECKING:
+    from trivet.ports import Frame, SocketEncoder
+    from trivet.runtime.socket_inbox import SocketInbox
+
+__all__ = ["ActorSocket", "SocketConnection"]
+
+T = TypeVar("T")
+
+NORMAL = 1000
+
+GONE_BY_ITSELF: frozenset[CloseCause] = frozenset({"client", "network", "slow_consumer"})
+"""Ends after which what has arrived is still read."""
+
+served_socket: ContextVar[Connection | None] = ContextVar("trivet.socket", default=None)
+"""The connection whose handler the current task works for."""
+
+
+class SocketConnection(Connection):
+    """The connection of a raw WebSocket.
+
+    Attributes:
+        handled: Set when its handler has ended, or will never begin.
+    """
+
+    __slots__ = ("handled",)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.handled = trio.Event()
+
+    @property
+    def socket_inbox(self) -> SocketInbox:
+        """What its client has sent."""
+        inbox: Any = self.inbox
+        return inbox
+
+    @property
+    def encoder(self) -> SocketEncoder:
+        """How its messages are framed."""
+        encoder: Any = self.socket_inbox.link.encoder
+        return encoder
+
+    def send(self, event: Event[T], payload: T, /) -> bool:
+        """Send nothing: such a client knows no events."""
+        self.instance.definition.event(event).shape.copy(payload)
+        return False
+
+    async def disconnect(self, reason: str | None = None, *, reconnect: bool = True) -> None:
+        """Close the socket; outside the actor's turns, also wait for the handler.
+
+        Inside one nobody waits for the handler, which may want a turn itself.
+        """
+        await super().disconnect(reason, reconnect=reconnect)
+        turn = current_turn()
+        in_turn = turn is not None and turn.instance is self.instance
+        if not in_turn and served_socket.get() is not self:
+            with trio.move_on_after(self.instance.limits.hook_time):
+                await self.handled.wait()
+
+    def close(self, cause: CloseCause, code: int, reason: str) -> None:
+        """Begin to close; the handler hears of it."""
+        if not self.greeted:
+            self.handled.set()
+        if cause not in GONE_BY_ITSELF:
+            self.socket_inbox.drop()
+        super().close(cause, code, reason)
+
+    def greet(self, frame: Frame) -> None:
+        """Begin to serve the socket: what it rests on is stored."""
+        super().greet(frame)
+        if self.greeted and self.is_standing:
+            instance = self.instance
+            instance.reception.handlers.add(self)
+            instance.nursery.start_soon(_serve, self, context=instance.context.copy())
+        else:
+            self.handled.set()
+
+
+class ActorSocket(WebSocket[Any]):
+    """The handler's end of a raw WebSocket."""
+
+    __slots__ = ("_conn", "conn", "message_index", "request", "restored")
+
+    def __init__(self, conn: SocketConnection) -> None:
+        self._conn = conn
+        self.conn: Conn[Any] = conn
+        self.request = conn.request
+        self.restored = False
+        self.message_index = 0
+
+    def send(self, message: str | bytes, /) -> bool:
+        """Put a message into the outbox, through the gate."""
+        check_message(message)
+        frame = self._conn.encoder.message(message)
+        if not self._conn.is_standing:
+            return False
+        self._conn.push(frame)
+        return True
+
+    async def close(self, code: int = NORMAL, reason: str = "") -> None:
+        """Close the socket and return when it is closed."""
+        check_close(code)
+        conn = self._conn
+        await trio.lowlevel.checkpoint()
+        if conn.is_standing:
+            conn.close("server", code, reason)
+            conn.instance.gate.end_segment()
+        await wait_closed(conn.socket_inbox, conn.instance.limits.close_time)
+
+    async def __anext__(self) -> str | bytes:
+        """Wait for the next message."""
+        message = await self._conn.socket_inbox.take()
+        if message is None:
+            raise StopAsyncIteration
+        self.message_index += 1
+        return message
+
+
+async def _serve(conn: SocketConnection) -> None:
+    """Run the handler, as a task of the actor."""
+    running_turn.set(None)
+    served_socket.set(conn)
+    code, reason = NORMAL, ""
+    try:
+        await conn.instance.actor.on_websocket(ActorSocket(conn))
+    except Exception as error:  # the actor's firewall: its client is closed
+        where = f"{conn.label} on_websocket"
+        fault = fault_of(error, where=where, subject=about_connection(conn))
+        code, reason = REFUSED, fault.reason
+    finally:
+        if conn.is_standing:
+            conn.close("server", code, reason)
+        conn.instance.reception.handlers.discard(conn)
+        conn.handled.set()
