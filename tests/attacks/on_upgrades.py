@@ -102,7 +102,6 @@ REFUSALS: Final[dict[str, tuple[bytes, int, str]]] = {
         1011,
         "api.not_found",
     ),
-    "a raw WebSocket": (upgrade(address("/websocket/x"), "rivet"), 1011, "actor.not_implemented"),
 }
 
 

@@ -38,7 +38,6 @@ async def refused(
         (gateway(path="/"), "api.not_found"),
         (gateway(path="/action/add"), "api.not_found"),
         (gateway(path="/inspector/connect"), "api.not_found"),
-        (gateway(path="/websocket/a"), "actor.not_implemented"),
         (gateway(key="none", path="/connect", create=False), "actor.not_found"),
         ("/gateway/nobody/connect", "actor.not_found"),
         (gateway("nobody", path="/connect"), "guard.unknown_actor_name"),

@@ -106,7 +106,7 @@ class OwnTasks:
     def _end_beside(self, call: Call) -> None:
         instance, conn = self._instance, call.conn
         call.active = False
-        if conn is not None and conn.kind != "call":
+        if conn is not None and conn.kind not in SHORT_KINDS:
             instance.reception.call_dropped(conn)
         elif conn is not None and conn.is_standing:
             conn.close("client", 1000, "")

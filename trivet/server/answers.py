@@ -19,6 +19,7 @@ from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import EncodingError
 from trivet.protocol.faults import Fault, http_status
 from trivet.protocol.messages import UNDEFINED, ActorSpecifier, HttpResponseError
+from trivet.runtime.body_stream import BodyStream
 from trivet.server.encoder import as_unicode
 from trivet.server.head import header_text
 
@@ -53,15 +54,18 @@ _STATUS = {
 
 @attrs.frozen
 class Answer:
-    """A complete HTTP response.
+    """An HTTP response.
 
     Attributes:
+        body: The complete body, if it is not streamed.
         headers: By lower-case name; the length, and what browsers ask for, are added later.
+        stream: What the body is streamed from; whoever sends the answer closes it.
     """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = NO_HEADERS
+    stream: BodyStream | None = None
 
 
 class RequestError(Error):
@@ -107,9 +111,14 @@ def json_answer(value: object, status: int = 200) -> Answer:
     return Answer(status, body, {"content-type": "application/json"})
 
 
-def refusal(fault: Fault) -> Answer:
-    """Answer with an error of the server itself."""
-    answer = fault_answer(fault, CODECS["json"])
+def refusal(fault: Fault, actor: ActorSpecifier | None = None) -> Answer:
+    """Answer with an error in JSON, of the server itself or of raw HTTP.
+
+    Args:
+        fault: The error, masked.
+        actor: The actor that reports it, if it was one.
+    """
+    answer = fault_answer(fault, CODECS["json"], actor)
     return attrs.evolve(
         answer, headers={**answer.headers, "x-rivet-error": header_text(fault.reason)}
     )

@@ -11,7 +11,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 import attrs
 import trio
@@ -32,11 +32,17 @@ from trivet.protocol.handshake import SocketOffer, socket_target
 from trivet.protocol.messages import UNDEFINED
 from trivet.protocol.server import ServerConnection
 from trivet.runtime.inbox import Inbox
-from trivet.server.answers import RequestError, not_built
+from trivet.server.answers import RequestError
 from trivet.server.encoder import encoder_of
 from trivet.server.head import Head
 from trivet.server.http import Upgrade
 from trivet.server.origins import foreign_origin
+from trivet.server.raw_websocket import (
+    attach_raw,
+    check_served,
+    is_raw_address,
+    raw_link,
+)
 from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service, link_limits
@@ -68,12 +74,14 @@ class _Visit:
     Attributes:
         params: Connection params, checked.
         request: What the hooks see of it.
+        is_raw: Whether it comes for a raw WebSocket.
     """
 
     definition: Definition
     address: Address
     params: object
     request: Request
+    is_raw: bool
 
 
 class Session:
@@ -89,7 +97,7 @@ class Session:
     __slots__ = ("_inbox", "_link", "_receive", "_service")
 
     def __init__(
-        self, service: Service, link: ClientLink, receive: Receive, inbox: Inbox | None
+        self, service: Service, link: ClientLink[Any], receive: Receive, inbox: Inbox | None
     ) -> None:
         self._service = service
         self._link = link
@@ -128,6 +136,18 @@ async def open_session(
     except Exception as error:  # the connection's firewall: the client gets it
         return refuse_session(service, transport, upgrade, error)
     definition = visit.definition
+    if visit.is_raw:
+        raw, raw_inbox = attach_raw(
+            service,
+            transport,
+            upgrade,
+            definition,
+            visit.address,
+            params=visit.params,
+            request=visit.request,
+            when_decided=when_decided,
+        )
+        return Session(service, raw, _raw_receiver(raw_inbox), raw_inbox)
     limits = service.runtime.limits_of(definition)
     encoder = encoder_of(upgrade.offer.encoding, limits.message_out)
     link = ClientLink(
@@ -160,18 +180,21 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     if offer.refusal is not None:
         raise offer.refusal
     target, path, query = _target(service, head, offer)
+    is_raw = path != "/connect"
     token = target.token or offer.token
     request = request_of(head, path, query, intent="connect", secure=service.secure, token=token)
     with trio.move_on_after(service.limits.opening_time):
         definition, address = await find_actor(service, target, request)
         if service.stopping.begun:
             raise ActionError("The server is stopping", group="actor", code="stopping")
+        if is_raw:
+            check_served(definition)
         limit = service.runtime.limits_of(definition).params
         if offer.params_size > limit:
             raise IncomingTooLong(offer.params_size, limit)
         params = definition.params_from_wire(None if offer.params is UNDEFINED else offer.params)
-        hears = definition.has_connect_hooks
-        return _Visit(definition, address, params, request if hears else NO_REQUEST)
+        hears = definition.has_connect_hooks or is_raw
+        return _Visit(definition, address, params, request if hears else NO_REQUEST, is_raw)
     raise ActionError("The actor is starting", group="actor", code="starting")
 
 
@@ -182,10 +205,8 @@ def _target(service: Service, head: Head, offer: SocketOffer) -> tuple[GatewayTa
     gateway = parse_gateway(address)
     if gateway is not None:
         target, path, query = gateway.target, gateway.path, gateway.query
-    if target is not None and path == "/connect":
+    if target is not None and (path == "/connect" or f"{path}/".startswith("/websocket/")):
         return target, path, query
-    if target is not None and (path == "/websocket" or path.startswith("/websocket/")):
-        raise not_built("raw WebSockets")
     raise RequestError("There is nothing at this address", code="not_found")
 
 
@@ -196,11 +217,14 @@ def refuse_session(
     service.count("opening_refused")
     subject = about(peer=upgrade.head.peer)
     fault = fault_of(error, where="opening a connection", subject=subject)
-    encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
-    limits = link_limits(service.limits)
-    link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
-    link.farewells = service.farewells
-    link.push(encoder.failure(None, fault))
+    if is_raw_address(without_base_path(service, upgrade.head.address)):
+        link: ClientLink[Any] = raw_link(service, transport, upgrade, service.limits)
+    else:
+        encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
+        limits = link_limits(service.limits)
+        link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
+        link.farewells = service.farewells
+    link.push(link.encoder.failure(None, fault))
     code = error.close_code if isinstance(error, RemoteProtocolError) else CloseCode.INTERNAL_ERROR
     link.close(code, str(CloseReason(fault.group, fault.code)))
     return Session(service, link, _ignore, None)
@@ -208,6 +232,12 @@ def refuse_session(
 
 def _ignore(message: str | bytes) -> None:
     """Take no message: the link is closing."""
+
+
+def _raw_receiver(inbox: Inbox) -> Receive:
+    """Return what takes a client's plain messages."""
+    keep = inbox.receive
+    return lambda message: keep(message, len(message))
 
 
 class _Receiver:
@@ -253,7 +283,7 @@ class _Receiver:
         self._link.close(error.close_code, str(CloseReason(error.group, error.code)))
 
 
-def _count(service: Service, link: ClientLink) -> None:
+def _count(service: Service, link: ClientLink[Any]) -> None:
     """Count how a link ended, if that was not in peace, and what it dropped."""
     if link.dropped:
         service.count("frame_dropped", link.dropped)

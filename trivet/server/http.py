@@ -8,6 +8,8 @@ Rules this file keeps:
    reading of the answer each have a deadline, and head and body a size.
 3. Requests are answered one after the other, in their order. If a body was not read to its end, or
    the server stops, the answer is the last.
+4. A body that is streamed and breaks off ends its connection without an end of the body, so that
+   nobody takes it for complete. A client that leaves, or does not read, ends the stream.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ import attrs
 import h11
 import trio
 
-from trivet.declare.errors import Error
+from trivet.declare.errors import ConnectionLost, Error
 from trivet.declare.options import Limits
 from trivet.link.handshake import Handshake, accept_handshake
 from trivet.link.limits import FrameBudget
@@ -28,6 +30,7 @@ from trivet.link.transport import Transport
 from trivet.protocol.errors import IncomingTooLong
 from trivet.protocol.faults import fault_of
 from trivet.protocol.handshake import SocketOffer, parse_offer
+from trivet.runtime.body_stream import BodyStream
 from trivet.server.answers import Answer, RequestError, refusal
 from trivet.server.head import Head
 from trivet.server.peers import Proxies
@@ -39,7 +42,13 @@ IDLE_TIME: Final = 60.0
 """Seconds that a connection may wait for its next request."""
 
 BODY_TIME: Final = 30.0
-"""Seconds for a body to arrive, and for an answer to be taken."""
+"""Seconds for a body to arrive, and for each piece of an answer to be taken."""
+
+BODY_RATE: Final = 64 * 1024
+"""Bytes of a body that give its client one second more."""
+
+PIECE: Final = 64 * 1024
+"""Bytes that a client has that time to take."""
 
 LINGER_TIME: Final = 1.0
 """Seconds in which a client may still send what is not read before the socket closes."""
@@ -49,6 +58,12 @@ EVENTS_AT_ONCE: Final = 64
 
 CAUTION: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 """What every answer tells browsers and caches, unless it says otherwise."""
+
+BODILESS: Final = frozenset({204, 304})
+"""Statuses of answers that have no body, and say nothing about its length."""
+
+KNOWN: Final = frozenset(HTTPStatus)
+"""Statuses that have a name."""
 
 UNSERVED: Final = frozenset({b"CONNECT", b"TRACE"})
 """Methods that no actor gets to see: one is for proxies, the other shows a page its cookies."""
@@ -265,9 +280,11 @@ class HttpConnection:
             raise IncomingTooLong(declared, limit)
         parts: list[bytes] = []
         size = 0
-        with trio.move_on_after(BODY_TIME):
+        with trio.move_on_after(BODY_TIME) as scope:
+            began_at = trio.current_time()
             while not isinstance(event := await self._next_body_event(), h11.EndOfMessage):
                 size += len(event.data)
+                scope.deadline = began_at + BODY_TIME + size / BODY_RATE
                 if size > limit:
                     raise IncomingTooLong(size, limit)
                 parts.append(event.data)
@@ -326,28 +343,66 @@ class HttpConnection:
         """Send an answer; whether another request may follow."""
         last = self._head is None or not self._is_read() or self._stopping.begun
         headers = {**CAUTION, **answer.headers}
-        if answer.status != 204:
+        if answer.stream is None and answer.status not in BODILESS:
             headers["content-length"] = str(len(answer.body))
         if last:
             headers["connection"] = "close"
-        events: list[h11.Event] = [
-            h11.Response(
-                status_code=answer.status,
-                headers=list(headers.items()),
-                reason=HTTPStatus(answer.status).phrase.encode(),
-            )
-        ]
-        if answer.body and not (self._head and self._head.method == "HEAD"):
-            events.append(h11.Data(data=answer.body))
-        await self._write(*events, h11.EndOfMessage())
+        phrase = HTTPStatus(answer.status).phrase if answer.status in KNOWN else ""
+        response = h11.Response(
+            status_code=answer.status,
+            headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+            reason=phrase.encode(),
+        )
+        has_body = answer.status not in BODILESS and not (
+            self._head and self._head.method == "HEAD"
+        )
+        if answer.stream is None:
+            body = [h11.Data(data=answer.body)] if answer.body and has_body else []
+            await self._write(response, *body, h11.EndOfMessage())
+        elif not await self._stream(response, answer.stream, has_body=has_body):
+            raise trio.BrokenResourceError("a streamed answer broke off")
         return self._http.our_state is h11.DONE and self._http.their_state is h11.DONE
+
+    async def _stream(self, response: h11.Response, stream: BodyStream, *, has_body: bool) -> bool:
+        """Send a body as it is made; whether that was all of it."""
+        is_complete = False
+        try:
+            with stream.reading as scope:
+                async with trio.open_nursery() as nursery:
+                    nursery.start_soon(self._watch_client, scope)
+                    try:
+                        await self._write(response)
+                        if has_body:
+                            async for piece in stream:
+                                await self._write(*([h11.Data(data=piece)] if piece else []))
+                        await self._write(h11.EndOfMessage())
+                        is_complete = True
+                    except (ConnectionLost, trio.BrokenResourceError, trio.ClosedResourceError):
+                        pass  # the stream has broken off, or the client is gone
+                    nursery.cancel_scope.cancel()
+        finally:
+            stream.close("client" if is_complete else "network")
+        return is_complete
+
+    async def _watch_client(self, scope: trio.CancelScope) -> None:
+        """Notice that the client leaves; what it sends already is kept for its next request."""
+        room = self._limits.request_head
+        try:
+            while room > 0 and (data := await self._transport.receive_some()):
+                self._http.receive_data(data)
+                room -= len(data)
+        except (trio.BrokenResourceError, trio.ClosedResourceError):
+            room = 1
+        if room > 0:
+            scope.cancel()
 
     async def _write(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)
-        with trio.move_on_after(BODY_TIME) as scope:
-            await self._transport.send_all(data)
-        if scope.cancelled_caught:
-            raise trio.BrokenResourceError("the client does not read its answer")
+        for start in range(0, len(data), PIECE):
+            with trio.move_on_after(BODY_TIME) as scope:
+                await self._transport.send_all(data[start : start + PIECE])
+            if scope.cancelled_caught:
+                raise trio.BrokenResourceError("the client does not read its answer")
 
     async def _part(self) -> None:
         """Close so that the client can read the answer: what it still sends is not reset."""

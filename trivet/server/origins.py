@@ -16,7 +16,7 @@ from trivet.server.answers import Answer
 from trivet.server.head import Head, header_text
 from trivet.server.peers import is_loopback
 
-__all__ = ["OriginPolicy", "cors_headers", "foreign_origin", "preflight"]
+__all__ = ["OriginPolicy", "foreign_origin", "preflight", "with_cors"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -79,11 +79,13 @@ def preflight(head: Head) -> Answer:
     return Answer(204, b"", headers)
 
 
-def cors_headers(head: Head) -> Mapping[str, str]:
-    """Return the headers that let the page of an allowed origin read an answer."""
+def with_cors(headers: Mapping[str, str], head: Head) -> Mapping[str, str]:
+    """Add the headers that let the page of an allowed origin read an answer."""
+    vary = headers.get("vary")
     return {
+        **headers,
         "access-control-allow-origin": header_text(head.headers.get("origin", "*")),
         "access-control-allow-credentials": "true",
         "access-control-expose-headers": "*",
-        "vary": "origin",
+        "vary": "origin" if vary is None else f"{vary}, origin",
     }

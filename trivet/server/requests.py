@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import attrs
+
 from trivet.declare.request import Intent, Request
 from trivet.server.head import Head
 
-__all__ = ["request_of", "token_of"]
+__all__ = ["raw_request_of", "request_of", "token_of"]
+
+ORIGINAL_URL = "x-rivet-internal-original-request-url"
+"""Where official clients say which URL was asked for, if it was one and not a path."""
 
 
 def token_of(head: Head, carried: str | None = None) -> str | None:
@@ -46,3 +51,22 @@ def request_of(
         intent=intent,
         token=token_of(head, token),
     )
+
+
+def raw_request_of(request: Request, prefix: str) -> Request:
+    """Describe a request as the actor sees it that handles it itself.
+
+    Args:
+        request: The request, its path as it was routed.
+        prefix: What its path begins with before the actor's own.
+    """
+    path = request.path.removeprefix(prefix) or "/"
+    address = f"{path}?{request.query}" if request.query else path
+    host = request.url.removesuffix(_address_of(request))
+    original = request.headers.get(ORIGINAL_URL, "")
+    is_absolute = original.startswith(("http://", "https://")) and original.isascii()
+    return attrs.evolve(request, path=path, url=original if is_absolute else f"{host}{address}")
+
+
+def _address_of(request: Request) -> str:
+    return f"{request.path}?{request.query}" if request.query else request.path

@@ -23,7 +23,7 @@ from trivet.server.calls import answer_call
 from trivet.server.exchange import Exchange, Handler
 from trivet.server.head import Head
 from trivet.server.http import ReadBody
-from trivet.server.origins import cors_headers, foreign_origin, preflight
+from trivet.server.origins import foreign_origin, preflight, with_cors
 from trivet.server.pages import (
     actor_health,
     actor_metadata,
@@ -32,6 +32,7 @@ from trivet.server.pages import (
     server_metadata,
     upgrade_required,
 )
+from trivet.server.raw_http import answer_request
 from trivet.server.service import Service
 
 __all__ = ["respond", "without_base_path"]
@@ -84,7 +85,7 @@ _ACTOR = (
     _Route(re.compile("/connect"), {"GET": upgrade_required}),
     _Route(re.compile("/websocket(?:/.*)?"), {"GET": upgrade_required}),
     _Route(re.compile("/queue/[^/]+"), {"POST": _not_built("queues")}),
-    _Route(re.compile("/request(?:/.*)?"), {EVERY_METHOD: _not_built("raw HTTP")}),
+    _Route(re.compile("/request(?:/.*)?"), {EVERY_METHOD: answer_request}),
     _Route(re.compile("/inspector(?:/.*)?"), {EVERY_METHOD: _not_built("inspector")}),
     _Route(re.compile("/metrics"), {"GET": _not_built("metrics")}),
     _Route(re.compile("/"), {"GET": actor_root}),
@@ -114,7 +115,7 @@ async def respond(service: Service, head: Head, read: ReadBody) -> Answer:
         answer = refusal(fault_of(error, where=f"{head.method} {head.path}", subject=subject))
         if isinstance(error, RequestError):
             answer = attrs.evolve(answer, headers={**answer.headers, **error.headers})
-    return attrs.evolve(answer, headers={**answer.headers, **cors_headers(head)})
+    return attrs.evolve(answer, headers=with_cors(answer.headers, head))
 
 
 async def _respond(service: Service, head: Head, read: ReadBody) -> Answer:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property, partial
+from typing import Any
 
 import attrs
+from typing_extensions import TypeVar
 
 from trivet.declare.definition import Definition
 from trivet.declare.options import Limits
@@ -27,7 +29,10 @@ from trivet.server.stopping import Stopping
 __all__ = ["ClientLink", "Service", "link_limits"]
 
 
-class ClientLink(WebSocketLink[WireEncoder]):
+EncoderT = TypeVar("EncoderT", default=WireEncoder)
+
+
+class ClientLink(WebSocketLink[EncoderT]):
     """A client's link; when the server stops it is closed in its turn.
 
     Attributes:
@@ -64,7 +69,7 @@ class Service:
     loopback: bool
     loop_problem: Callable[[], str | None] = lambda: None
     stopping: Stopping = attrs.Factory(Stopping)
-    links: set[ClientLink] = attrs.Factory(set[ClientLink])
+    links: set[ClientLink[Any]] = attrs.Factory(set[ClientLink[Any]])
 
     @property
     def limits(self) -> Limits:

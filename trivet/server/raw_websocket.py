@@ -1,0 +1,100 @@
+"""Raw WebSockets: from an upgrade request to a link whose messages an actor reads as they are.
+
+A client needs no subprotocol for it; official ones offer ``rivet``, which is selected then. Who is
+refused hears it from the close alone, for an Error message would be taken for the actor's.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+import attrs
+
+from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError
+from trivet.declare.handle import Address
+from trivet.declare.options import Limits
+from trivet.declare.request import Request
+from trivet.link.limits import HARD_LIMIT, LinkLimits
+from trivet.link.transport import Transport
+from trivet.runtime.socket_inbox import SocketInbox
+from trivet.server.http import Upgrade
+from trivet.server.raw_link import RawEncoder, RawLink
+from trivet.server.requests import raw_request_of
+from trivet.server.service import Service, link_limits
+
+__all__ = ["PREFIX", "attach_raw", "check_served", "is_raw_address", "raw_link"]
+
+PREFIX: Final = "/websocket"
+
+_is_raw = re.compile(r"(?:/gateway/[^/]+)?/websocket(?:/.*)?").fullmatch
+
+
+def is_raw_address(address: str) -> bool:
+    """Whether an upgrade is for a raw WebSocket, wherever else its address leads."""
+    return _is_raw(address.partition("?")[0]) is not None
+
+
+def check_served(definition: Definition) -> None:
+    """Check that an actor has a handler.
+
+    Raises:
+        ActionError: ``actor.websocket_not_handled``.
+    """
+    if "on_websocket" not in definition.hooks:
+        message = "The actor serves no raw WebSockets"
+        raise ActionError(message, group="actor", code="websocket_not_handled")
+
+
+def attach_raw(
+    service: Service,
+    transport: Transport,
+    upgrade: Upgrade,
+    definition: Definition,
+    address: Address,
+    *,
+    params: object,
+    request: Request,
+    when_decided: Callable[[], None],
+) -> tuple[RawLink, SocketInbox]:
+    """Make the link of a client, and begin to open its connection.
+
+    Args:
+        service: The server.
+        transport: The client's connection.
+        upgrade: Its request.
+        definition: The actor's class.
+        address: Which actor.
+        params: Connection params, checked.
+        request: What the client sent, as it was routed.
+        when_decided: Called when the actor's hooks have let it in, or not.
+    """
+    link = raw_link(service, transport, upgrade, service.runtime.limits_of(definition))
+    inbox = service.runtime.attach_socket(
+        link,
+        definition,
+        address,
+        params=params,
+        request=raw_request_of(request, PREFIX),
+        when_decided=when_decided,
+    )
+    return link, inbox
+
+
+def raw_link(service: Service, transport: Transport, upgrade: Upgrade, limits: Limits) -> RawLink:
+    """Make a link for plain messages."""
+    link = RawLink(
+        transport,
+        upgrade.handshake,
+        encoder=RawEncoder(limits.frame),
+        limits=_link_limits(limits),
+        received=upgrade.received,
+    )
+    link.farewells = service.farewells
+    return link
+
+
+def _link_limits(limits: Limits) -> LinkLimits:
+    return attrs.evolve(link_limits(limits), message_size=min(limits.frame, HARD_LIMIT))
