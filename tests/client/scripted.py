@@ -141,6 +141,12 @@ class NoTarget:
     async def resolve(self) -> str:
         return "the id"
 
+    def fetch(self, *_: object) -> NoReturn:
+        raise NotImplementedError
+
+    def websocket(self, *_: object) -> NoReturn:
+        raise NotImplementedError
+
     def connect(self, _: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         raise NotImplementedError
 

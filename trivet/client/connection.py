@@ -38,7 +38,10 @@ from trivet.client.subscription import LiveSubscription, Reader, Subscriptions
 from trivet.declare.action import Action
 from trivet.declare.errors import ConnectionClosed, Error, Forbidden
 from trivet.declare.event import Event
+from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
+from trivet.declare.request import Request
+from trivet.declare.web_socket import ClientWebSocket
 from trivet.logs import Throttled, about, printable
 from trivet.protocol.close import CloseCode
 from trivet.runtime.cleanup import Shelter
@@ -167,6 +170,18 @@ class LiveConnection:
     async def resolve(self) -> str:
         """Return the actor's id."""
         return await self._target.resolve()
+
+    def fetch(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Send a raw HTTP request; the connection's own params go with it."""
+        return self._target.fetch(request, self._params)
+
+    def websocket(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[ClientWebSocket]:
+        """Open a raw WebSocket; the connection's own params go with it."""
+        return self._target.websocket(request, self._params)
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open another connection to the same actor."""

@@ -10,8 +10,9 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from typing import Any, Final, Self
 
 import attrs
 import h11
@@ -22,7 +23,7 @@ from trivet.declare.errors import ConnectionLost
 from trivet.protocol.client import MAX_FRAME
 from trivet.protocol.errors import IncomingTooLong
 
-__all__ = ["HttpPool", "HttpRequest", "HttpResponse"]
+__all__ = ["HttpPool", "HttpRequest", "HttpResponse", "HttpStream"]
 
 MOST_CONNECTIONS: Final = 128
 MOST_KEPT: Final = 8
@@ -59,6 +60,42 @@ class HttpResponse:
     body: bytes
 
 
+NextPiece = Callable[[], Awaitable[bytes | None]]
+
+
+class HttpStream:
+    """An answer of which the body is still to come: iterate over its pieces.
+
+    Attributes:
+        headers: By lower-case name.
+    """
+
+    def __init__(self, head: h11.Response, next_piece: NextPiece) -> None:
+        self.status = head.status_code
+        self.headers: dict[str, str] = {}
+        self._next_piece = next_piece
+        for raw_name, raw_value in head.headers:
+            name, value = raw_name.decode(), raw_value.decode("latin-1")
+            before = self.headers.get(name)
+            self.headers[name] = value if before is None else f"{before}, {value}"
+
+    def __aiter__(self) -> Self:
+        """Return the answer itself."""
+        return self
+
+    async def __anext__(self) -> bytes:
+        """Wait for the next piece of the body.
+
+        Raises:
+            StopAsyncIteration: Behind the last.
+            ConnectionLost: If the body breaks off.
+        """
+        piece = await self._next_piece()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+
 class _Undelivered(Exception):
     """The connection broke, and the request has done nothing, or may be repeated."""
 
@@ -86,17 +123,31 @@ class HttpPool:
             IncomingTooLong: If the answer is too long.
             trio.ClosedResourceError: If the pool is closed.
         """
+        async with self.open(request) as stream:
+            body = bytearray()
+            async for piece in stream:
+                body += piece
+                if len(body) > MAX_FRAME:
+                    raise IncomingTooLong(len(body), MAX_FRAME)
+        return HttpResponse(stream.status, stream.headers, bytes(body))
+
+    @asynccontextmanager
+    async def open(self, request: HttpRequest) -> AsyncGenerator[HttpStream]:
+        """Send a request and wait for the head of the answer; its body can be read in the body.
+
+        Raises:
+            ConnectionLost: If the network failed; the request may have been served all the same.
+            trio.ClosedResourceError: If the pool is closed.
+        """
         async with self._room:
-            while True:
-                if self._closed:
-                    raise trio.ClosedResourceError("the client is closed")
-                kept = await self._take_kept()
-                connection = kept or await self._open()
-                try:
-                    return await self._exchange(connection, request)
-                except _Undelivered as undelivered:
-                    if kept is None:
-                        raise _lost(undelivered) from undelivered.__cause__
+            connection, head = await self._begin(request)
+            may_be_kept = False
+            try:
+                yield HttpStream(head, connection.next_piece)
+                may_be_kept = connection.is_idle
+            finally:
+                if not (may_be_kept and self._keep(connection)):
+                    await trio.aclose_forcefully(connection.stream)
 
     async def aclose(self) -> None:
         """Close the connections that are not in use; no more are opened."""
@@ -105,17 +156,30 @@ class HttpPool:
         for connection in kept:
             await trio.aclose_forcefully(connection.stream)
 
-    async def _exchange(self, connection: _HttpConnection, request: HttpRequest) -> HttpResponse:
-        may_be_kept = False
-        try:
-            response = await connection.exchange(request, self._authority)
-            may_be_kept = connection.is_idle
-        finally:
-            if may_be_kept and not self._closed and len(self._kept) < MOST_KEPT:
-                self._kept.append(connection)
-            else:
-                await trio.aclose_forcefully(connection.stream)
-        return response
+    async def _begin(self, request: HttpRequest) -> tuple[_HttpConnection, h11.Response]:
+        while True:
+            if self._closed:
+                raise trio.ClosedResourceError("the client is closed")
+            kept = await self._take_kept()
+            connection = kept or await self._open()
+            began = False
+            try:
+                head = await connection.begin(request, self._authority)
+                began = True
+            except _Undelivered as undelivered:
+                if kept is None:
+                    raise _lost(undelivered) from undelivered.__cause__
+                continue
+            finally:
+                if not began:
+                    await trio.aclose_forcefully(connection.stream)
+            return connection, head
+
+    def _keep(self, connection: _HttpConnection) -> bool:
+        if self._closed or len(self._kept) >= MOST_KEPT:
+            return False
+        self._kept.append(connection)
+        return True
 
     async def _take_kept(self) -> _HttpConnection | None:
         while self._kept:
@@ -151,24 +215,49 @@ class _HttpConnection:
         below = getattr(stream, "transport_stream", stream)  # under TLS
         return isinstance(below, trio.SocketStream) and below.socket.is_readable()
 
-    async def exchange(self, request: HttpRequest, authority: str) -> HttpResponse:
-        """Send a request and read the answer."""
+    async def begin(self, request: HttpRequest, authority: str) -> h11.Response:
+        """Send a request and read the head of the answer."""
         data = self._written(request, authority)
+        unsent: Exception | None = None
         try:
             await self.stream.send_all(data)
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
-            raise _Undelivered from error  # what is not complete is not served
+            unsent = error  # what is not complete is not served; the server may have said why
         try:
-            response = await self._read()
+            while not isinstance(event := await self._next_event(), h11.Response):
+                pass
+            return event
         except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            if unsent is not None:
+                raise _Undelivered from unsent
             if request.repeatable:
                 raise _Undelivered from error
             raise _lost(error) from error
         except h11.RemoteProtocolError as error:
-            raise ConnectionLost(f"The server's answer is malformed: {error}") from error
+            raise _malformed(error) from error
+
+    async def next_piece(self) -> bytes | None:
+        """Return the next piece of the answer's body, ``None`` behind the last.
+
+        Raises:
+            ConnectionLost: If it breaks off.
+        """
+        if self._http.their_state is not h11.SEND_BODY:
+            return None
+        try:
+            event = await self._next_event()
+        except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+            raise _lost(error) from error
+        except h11.RemoteProtocolError as error:
+            raise _malformed(error) from error
+        if isinstance(event, h11.Data):
+            return bytes(event.data)
+        self._end_cycle()
+        return None
+
+    def _end_cycle(self) -> None:
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
-        return response
 
     def _written(self, request: HttpRequest, authority: str) -> bytes:
         headers = {"host": authority, "user-agent": "trivet", **request.headers}
@@ -177,21 +266,6 @@ class _HttpConnection:
         events = (head, h11.Data(data=request.body), h11.EndOfMessage())
         return b"".join(self._http.send(event) or b"" for event in events)
 
-    async def _read(self) -> HttpResponse:
-        head: h11.Response | None = None
-        body = bytearray()
-        while True:
-            event = await self._next_event()
-            if isinstance(event, h11.Response):
-                head = event
-            elif isinstance(event, h11.Data):
-                body += event.data
-                if len(body) > MAX_FRAME:
-                    raise IncomingTooLong(len(body), MAX_FRAME)
-            elif isinstance(event, h11.EndOfMessage) and head is not None:
-                headers = {name.decode(): value.decode("latin-1") for name, value in head.headers}
-                return HttpResponse(head.status_code, headers, bytes(body))
-
     async def _next_event(self) -> object:
         while (event := self._http.next_event()) is h11.NEED_DATA:
             data = bytes(await self.stream.receive_some(READ_SIZE))
@@ -199,6 +273,10 @@ class _HttpConnection:
                 raise trio.BrokenResourceError("the server closed the connection")
             self._http.receive_data(data)
         return event
+
+
+def _malformed(error: Exception) -> ConnectionLost:
+    return ConnectionLost(f"The server's answer is malformed: {error}")
 
 
 def _lost(error: BaseException) -> ConnectionLost:

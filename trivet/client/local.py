@@ -11,14 +11,18 @@ from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 
 from trivet.client.connection import fresh_params, open_connection
 from trivet.client.counts import Counts
+from trivet.client.local_http import fetch_here
 from trivet.client.local_session import LocalDialer
+from trivet.client.local_websocket import open_websocket_here
 from trivet.client.values import LocalValues
 from trivet.declare.action import Action
 from trivet.declare.definition import Definition, Method
 from trivet.declare.errors import CallCycleError, Error
+from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import check_key
 from trivet.declare.request import Request
+from trivet.declare.web_socket import ClientWebSocket
 from trivet.lifecycle.actor import ActorState
 from trivet.runtime.asking import answer_inline, ask, ask_connected
 from trivet.runtime.call import InstanceMoved
@@ -135,6 +139,34 @@ class LocalTarget:
         """Return the actor's id."""
         await checkpoint()
         return (await self._awake()).actor_id
+
+    def fetch(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Send a raw HTTP request."""
+        return self._fetch(request, params)
+
+    @asynccontextmanager
+    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+        made = await fresh_params(params)
+        where = self._runtime, self._definition, self._address
+        async with fetch_here(*where, request, made) as response:
+            yield response
+
+    def websocket(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[ClientWebSocket]:
+        """Open a raw WebSocket."""
+        return self._websocket(request, params)
+
+    @asynccontextmanager
+    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+        if current_turn() is not None:
+            await self._wait_awake()
+        made = await fresh_params(params)
+        where = self._runtime, self._definition, self._address
+        async with open_websocket_here(*where, request, made) as socket:
+            yield socket
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open a connection."""

@@ -17,20 +17,25 @@ from trivet.client.deadline import milliseconds_left
 from trivet.client.endpoint import Endpoint, StreamOpener, opener, parse_endpoint
 from trivet.client.http import HttpPool, HttpRequest, HttpResponse
 from trivet.client.lookup import Lookup
+from trivet.client.raw_http import fetch
+from trivet.client.raw_websocket import open_websocket
 from trivet.client.reconnect import repeat_delay
 from trivet.client.values import WireValues
 from trivet.client.websocket import WebSocketDialer
 from trivet.declare.action import Action
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError, Error
+from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import InvalidKeyError, check_key
 from trivet.declare.registry import definition_of
+from trivet.declare.request import Request
+from trivet.declare.web_socket import ClientWebSocket
 from trivet.declare.wire_names import Naming
 from trivet.protocol.codec import CODECS
 from trivet.protocol.errors import DecodingError, OutgoingTooLong
 from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget, gateway_url
-from trivet.protocol.handshake import CallHeaders, call_headers
+from trivet.protocol.handshake import CallHeaders, call_headers, subprotocols
 from trivet.protocol.messages import HttpActionRequest
 from trivet.runtime.call import current_deadline
 
@@ -167,6 +172,39 @@ class NetworkTarget:
             count=counts.count,
         )
         return open_connection(dialer, self, params, counts)
+
+    def fetch(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[StreamedResponse]:
+        """Send a raw HTTP request."""
+        return self._fetch(request, params)
+
+    @asynccontextmanager
+    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+        transport, creates = self._transport, self._address.create
+        sent = self._values.params(await fresh_params(params))
+        async with fetch(
+            transport.endpoint, transport.pool, self.route, request, sent, creates=creates
+        ) as response:
+            yield response
+
+    def websocket(
+        self, request: Request, params: object, /
+    ) -> AbstractAsyncContextManager[ClientWebSocket]:
+        """Open a raw WebSocket."""
+        return self._websocket(request, params)
+
+    @asynccontextmanager
+    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+        transport = self._transport
+        offered = subprotocols("bare", params=self._values.params(await fresh_params(params)))
+        address = gateway_url(await self.route(), f"/websocket{request.path}", request.query)
+        path = transport.endpoint.base_path + address
+        opening = open_websocket(
+            transport.endpoint, transport.connect, path, offered, transport.counts.count
+        )
+        async with opening as socket:
+            yield socket
 
     async def route(self) -> GatewayTarget:
         """Return how a URL names the actor, asking the server where a key fits into none."""

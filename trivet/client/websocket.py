@@ -15,27 +15,21 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, cast
+from typing import Any, Final
 
 import trio
-from trio_websocket import (
-    CloseReason,
-    ConnectionClosed,
-    ConnectionRejected,
-    WebSocketConnection,
-    wrap_client_stream,
-)
+from trio_websocket import CloseReason, ConnectionClosed, ConnectionRejected, WebSocketConnection
 
 from trivet.client.answers import stated_error, told_error
 from trivet.client.deadline import milliseconds_left
+from trivet.client.dialing import open_stream, shake_hands
 from trivet.client.endpoint import Endpoint, StreamOpener
 from trivet.client.http import HttpResponse
 from trivet.client.session import Ending, Receiver, SessionLost
 from trivet.client.values import WireValues
-from trivet.client.watched_stream import WatchedStream
 from trivet.declare.errors import ConnectionLost
 from trivet.logs import Throttled, about
-from trivet.protocol.client import MAX_FRAME, ClientConnection, ClientState
+from trivet.protocol.client import ClientConnection, ClientState
 from trivet.protocol.close import CloseCode
 from trivet.protocol.codec import CODECS
 from trivet.protocol.errors import RemoteProtocolError
@@ -47,17 +41,11 @@ __all__ = ["WebSocketDialer"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
-DIAL_TIME: Final = 15.0
-"""Seconds for the stream to open, and for the handshake."""
-
 INIT_TIME: Final = 30.0
 """Seconds for Init: a server gives up an opening after half of that."""
 
 OUTBOX_SIZE: Final = 4096
 """Messages that may wait to be sent. Calls are fewer, so it takes subscriptions to fill it."""
-
-READ_SIZE: Final = 64 * 1024
-QUEUE_SIZE: Final = 64
 
 
 class WebSocketDialer:
@@ -93,13 +81,13 @@ class WebSocketDialer:
         """Open a session and serve it until its end."""
         offered = subprotocols("cbor", params=self.values.params(params))
         path = await self._path()
-        stream = await self._open_stream()
+        stream = await open_stream(self._connect, self._count)
         session: WebSocketSession | None = None
         ending = Ending()
         failure: Exception | None = None
         try:
             async with trio.open_nursery() as nursery:
-                socket = await self._shake_hands(nursery, stream, path, offered)
+                socket = await shake_hands(nursery, stream, self._endpoint.authority, path, offered)
                 session = WebSocketSession(socket, receiver, self._count)
                 nursery.start_soon(session.write)
                 nursery.start_soon(stream.keep_alive, socket)
@@ -122,31 +110,6 @@ class WebSocketDialer:
             return self._endpoint.base_path + gateway_url(await self._route(), "/connect")
         except ConnectionLost as lost:
             raise SessionLost(lost.message) from lost
-
-    async def _open_stream(self) -> WatchedStream:
-        with trio.move_on_after(DIAL_TIME):
-            try:
-                return WatchedStream(await self._connect(), self._count)
-            except (OSError, trio.BrokenResourceError) as error:
-                raise SessionLost(f"cannot connect: {error}") from error
-        raise SessionLost(f"no connection within {DIAL_TIME:g} s")
-
-    async def _shake_hands(
-        self, nursery: trio.Nursery, stream: WatchedStream, path: str, offered: list[str]
-    ) -> WebSocketConnection:
-        stream.handshake.deadline = trio.current_time() + DIAL_TIME
-        with stream.handshake:
-            return await wrap_client_stream(
-                nursery,
-                cast("trio.SocketStream", stream),  # it takes any stream
-                self._endpoint.authority,
-                path,
-                subprotocols=offered,
-                message_queue_size=QUEUE_SIZE,
-                max_message_size=MAX_FRAME,
-                receive_buffer_size=READ_SIZE,
-            )
-        raise SessionLost(stream.failure or f"no handshake within {DIAL_TIME:g} s")
 
 
 class WebSocketSession:

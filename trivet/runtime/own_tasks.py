@@ -17,6 +17,8 @@ from typing import TYPE_CHECKING
 
 import trio
 
+from trivet.declare.interfaces import SHORT_KINDS
+from trivet.logs import Throttled
 from trivet.runtime.answering import answer
 from trivet.runtime.call import Call
 from trivet.runtime.subjects import about_instance
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OwnTasks"]
 
-logger = logging.getLogger(__name__)
+throttled = Throttled(logging.getLogger(__name__))
 
 
 class OwnTasks:
@@ -87,12 +89,14 @@ class OwnTasks:
         try:
             with call.scope:
                 await answer(call)
-        except Exception:
+        except Exception as error:
             # Only what a cut call raised besides its cancellation; it was answered already.
-            logger.exception(
+            throttled.error(
+                "cut",
                 "%s: a call failed while it was cut",
                 self._instance.label,
                 extra=about_instance(self._instance),
+                error=error,
             )
         finally:
             if call.method.concurrent:

@@ -246,7 +246,7 @@ class _Receiver:
     __slots__ = ("_inbox", "_link", "_machine", "_service")
 
     def __init__(
-        self, service: Service, link: ClientLink, machine: ServerConnection, inbox: Inbox
+        self, service: Service, link: ClientLink[Any], machine: ServerConnection, inbox: Inbox
     ) -> None:
         self._service = service
         self._link = link
