@@ -42,8 +42,8 @@ class BodyStream:
         pieces: What the actor returned as body.
 
     Attributes:
-        reading: For the reader to be in while it reads and passes on; cancelled when nothing more
-            comes and the body is not complete.
+        reading: For the reader to be in while it reads and passes on; cancelled when the
+            connection is closed.
         left: Set when the reader has left.
     """
 
@@ -104,8 +104,6 @@ class BodyStream:
             self._failed(error)
         finally:
             self._giver.close()
-            if not self._is_complete:
-                self.reading.cancel()
             with bounded_cleanup(self._conn.instance.limits.hook_time):
                 await self._close(iterator)
             self._conn.stream_ended(self._cause)

@@ -195,20 +195,20 @@ class Connection(Conn[Any]):
 
     def push(
         self, frame: Frame, event: str | None = None, overflow: Overflow = "disconnect"
-    ) -> None:
-        """Send a frame through the gate; before Init it waits for Init."""
+    ) -> bool:
+        """Send a frame through the gate, before Init behind it; whether the link still stands."""
         inbox = self.inbox
         assert inbox is not None
         if self.phase is ConnectionState.CONNECTING:
             if self._unsent is None:
                 self._unsent = []
             self._unsent.append((frame, event, overflow))
-            return
+            return True
         gate, link = self.instance.gate, inbox.link
         if gate.is_open:
-            link.push(frame, event=event, overflow=overflow)
-        else:
-            gate.emit(lambda: self.abandoned or link.push(frame, event=event, overflow=overflow))
+            return link.push(frame, event=event, overflow=overflow)
+        gate.emit(lambda: self.abandoned or link.push(frame, event=event, overflow=overflow))
+        return True
 
     def reply(self, call_id: int, method: Method, value: Any) -> None:
         """Send an action's result, or drop it if the connection is gone."""

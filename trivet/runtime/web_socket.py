@@ -121,8 +121,7 @@ class ActorSocket(WebSocket[Any]):
         frame = self._conn.encoder.message(message)
         if not self._conn.is_standing:
             return False
-        self._conn.push(frame)
-        return True
+        return self._conn.push(frame)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
         """Close the socket and return when it is closed."""

@@ -4,7 +4,8 @@ Rules this file keeps:
 
 1. While it is held it reads no further. What was read already is still handed over: less than one
    piece of 64 KiB beyond the message that was one too many.
-2. A client that is held cannot answer a ping, and counts as alive for as long as that lasts.
+2. A client that is held cannot answer a ping, and counts as alive for as long as that lasts. It is
+   pinged all the same, so that it knows the same of the server.
 3. A link that begins to end is held no longer, or it would not hear the client's goodbye.
 """
 
@@ -103,10 +104,10 @@ class RawLink(ClientLink[RawEncoder]):
             self._held.resume()
 
     def ping(self) -> None:
-        """Ask the client for a sign of life, if it can give any."""
+        """Ask the client for a sign of life; if it can give none, give it one."""
         if self._held.is_held:
             self.heard_at = self._clock.current_time()
-        else:
+        if not (self._held.is_held and self.waiting):
             super().ping()
 
     def _begin_ending(self, ending: Ending, last_frame: bytes | None) -> None:
