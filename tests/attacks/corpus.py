@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from typing import Final
 
-from tests.attacks import floods, on_addresses, on_frames, on_heads, on_messages, on_upgrades
+from tests.attacks import (
+    floods,
+    on_addresses,
+    on_frames,
+    on_heads,
+    on_messages,
+    on_raw,
+    on_upgrades,
+)
 
 __all__ = ["ATTACKS"]
 
@@ -14,5 +22,6 @@ ATTACKS: Final = (
     *on_upgrades.ATTACKS,
     *on_frames.ATTACKS,
     *on_messages.ATTACKS,
+    *on_raw.ATTACKS,
     *floods.ATTACKS,
 )

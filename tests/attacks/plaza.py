@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
+from urllib.parse import unquote
 
 import attrs
 import trio
@@ -91,4 +93,29 @@ class Board(trivet.Actor[int, None, None, Size], name="board"):
         return self.state
 
 
-REGISTRY = trivet.Registry(Plaza, Gate, Board)
+class Stage(trivet.Actor[None], name="stage"):
+    """Answers raw HTTP, and serves raw WebSockets."""
+
+    async def on_request(self, request: trivet.Request) -> trivet.Response:
+        match request.path:
+            case "/injection":
+                return trivet.Response(headers={"x-echo": unquote(request.query)})
+            case "/smuggle":
+                return trivet.Response(b"x", headers={"content-length": "0"})
+            case "/envelope":
+                return trivet.Response(headers={"x-rivet-error": "actor.not_found"})
+            case "/endless":
+                return trivet.Response(self.endless())
+            case _:
+                return trivet.Response(request.body)
+
+    async def endless(self) -> AsyncIterator[bytes]:
+        while True:
+            yield b"x" * 10_000
+
+    async def on_websocket(self, socket: trivet.WebSocket[None]) -> None:
+        async for message in socket:
+            socket.send(message)
+
+
+REGISTRY = trivet.Registry(Plaza, Gate, Board, Stage)

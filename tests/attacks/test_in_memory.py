@@ -9,7 +9,7 @@ from trio.testing import MockClock
 from tests.attacks.attack import Attack
 from tests.attacks.corpus import ATTACKS
 from tests.attacks.player import play
-from tests.attacks.plaza import Board, Gate, Plaza
+from tests.attacks.plaza import Board, Gate, Plaza, Stage
 from tests.server.serving import serving
 from trivet.testing.network import MemoryConnection
 
@@ -18,7 +18,7 @@ BY_DEADLINE = [attack for attack in ATTACKS if attack.patient or attack.mute]
 
 @pytest.mark.parametrize("attack", BY_DEADLINE, ids=lambda attack: attack.name)
 async def test_an_attack_gets_its_answer(attack: Attack, autojump_clock: MockClock) -> None:
-    async with serving(Plaza, Gate, Board) as site:
+    async with serving(Plaza, Gate, Board, Stage) as site:
         connection = MemoryConnection("server")
         site.server.serve_stream(connection.server)
 

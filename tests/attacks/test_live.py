@@ -19,7 +19,7 @@ from tests.attacks.attack import Attack
 from tests.attacks.corpus import ATTACKS
 from tests.attacks.honest import PLAZAS, Conversation, conversation
 from tests.attacks.player import play
-from tests.attacks.plaza import REGISTRY, Gate, Plaza, Ticket
+from tests.attacks.plaza import REGISTRY, Gate, Plaza, Stage, Ticket
 
 HONEST = 50
 AT_ONCE = 64
@@ -55,6 +55,7 @@ async def warm_up(url: str) -> None:
             await client.get_or_create(Plaza, key).call(Plaza.answer_later)
         async with client.get_or_create(Gate, "a").connect(Ticket("valid")) as conn:
             await conn.call(Gate.pass_through)
+        await client.get_or_create(Stage, "a").fetch("/")
 
 
 class Battle:

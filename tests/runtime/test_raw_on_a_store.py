@@ -60,7 +60,8 @@ class Fetched:
 
 
 async def test_a_response_waits_for_its_segment(autojump_clock: MockClock) -> None:
-    store = HeldStorage(holding=False)
+    store = HeldStorage()
+    store.holding = False
     async with opened(Page, storage=store) as runtime, trio.open_nursery() as nursery:
         await handle(runtime, Page).resolve()
         store.holding = True
@@ -76,7 +77,8 @@ async def test_a_response_waits_for_its_segment(autojump_clock: MockClock) -> No
 
 @pytest.mark.parametrize("path", ["/", "/stream"])
 async def test_a_failed_save_takes_the_response_back(path: str, autojump_clock: MockClock) -> None:
-    store = HeldStorage(holding=False)
+    store = HeldStorage()
+    store.holding = False
     async with opened(Page, storage=store) as runtime, trio.open_nursery() as nursery:
         await handle(runtime, Page).resolve()
         store.holding = True
@@ -91,7 +93,8 @@ async def test_a_failed_save_takes_the_response_back(path: str, autojump_clock: 
 
 
 async def test_a_piece_waits_for_what_was_changed_before_it(autojump_clock: MockClock) -> None:
-    store = HeldStorage(holding=False)
+    store = HeldStorage()
+    store.holding = False
     async with opened(Page, storage=store) as runtime:
         async with handle(runtime, Page).fetch("/stream") as response:
             pieces = aiter(response)
@@ -109,7 +112,8 @@ async def test_a_piece_waits_for_what_was_changed_before_it(autojump_clock: Mock
 
 
 async def test_a_message_waits_for_what_was_changed_before_it(autojump_clock: MockClock) -> None:
-    store = HeldStorage(holding=False)
+    store = HeldStorage()
+    store.holding = False
     async with opened(Page, storage=store) as runtime:
         async with handle(runtime, Page).websocket() as socket:
             await socket.send("one")
@@ -125,7 +129,8 @@ async def test_a_message_waits_for_what_was_changed_before_it(autojump_clock: Mo
 
 
 async def test_a_failed_save_closes_a_socket_and_says_nothing(autojump_clock: MockClock) -> None:
-    store = HeldStorage(holding=False)
+    store = HeldStorage()
+    store.holding = False
     async with opened(Page, storage=store) as runtime:
         async with handle(runtime, Page).websocket() as socket:
             await socket.send("one")
