@@ -58,6 +58,11 @@ async def test_states_change_in_turns_only() -> None:
             "examples.kitchen",
             "1 order waits\nsoup, dish 1\nauth.forbidden: Forbidden\n",
         ),
+        ("examples.raw_http", "200 ['lovely place']\n3\n2\n1\n"),
+        (
+            "examples.raw_websocket",
+            "/clock is at 0\n1\nb'\\x02\\x01'\n4000 unknown word\n",
+        ),
         ("examples.over_the_network", "ann: hello over the network\n"),
     ],
 )

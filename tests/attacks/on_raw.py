@@ -40,7 +40,10 @@ REQUESTS: Final[dict[str, tuple[bytes, Answer]]] = {
         answered(500, BROKEN),
     ),
     "a response with a length of its own": (request("GET", raw("/smuggle")), answered(500, BROKEN)),
-    "a response that looks like an error": (request("GET", raw("/envelope")), answered(500, BROKEN)),
+    "a response that looks like an error": (
+        request("GET", raw("/envelope")),
+        answered(500, BROKEN),
+    ),
     "CONNECT": (request("CONNECT", raw("/")), answered(405, "api.method_not_allowed")),
     "an unknown actor": (
         request("GET", address("/request/", name="__class__")),
@@ -55,7 +58,10 @@ FRAMES: Final[dict[str, tuple[bytes, Answer]]] = {
         closed(1009, "message exceeds 33554432 bytes"),
     ),
     "an unmasked frame": (b"\x81\x01x", closed(1002, "incorrect masking")),
-    "a code of its own": (client_frame(0x88, (4321).to_bytes(2, "big") + b"me"), closed(4321, "me")),
+    "a code of its own": (
+        client_frame(0x88, (4321).to_bytes(2, "big") + b"me"),
+        closed(4321, "me"),
+    ),
     "a goodbye in the same segment": (goodbye(), closed(1000)),
 }
 

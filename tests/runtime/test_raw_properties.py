@@ -165,9 +165,7 @@ async def play(steps: list[tuple[object, ...]]) -> None:
             assert not instance.conns
     recorder = recorder_of(runtime)
     admitted = {
-        conn_id
-        for conn_id, trace in recorder.connections.items()
-        if ConnectionEvent.ADMIT in trace
+        conn_id for conn_id, trace in recorder.connections.items() if ConnectionEvent.ADMIT in trace
     }
     assert set(LEFT) == admitted
     assert set(ENTERED) <= admitted

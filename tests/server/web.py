@@ -228,13 +228,13 @@ def page(client: Client, name: str | None = None) -> Handle[Web]:
 async def told(site: Serving) -> list[str]:
     """What the actor has noted, once everybody else waits."""
     await trio.testing.wait_all_tasks_blocked()
-    return await site.server.client.get_or_create(Web, "a").with_params(Ticket("caller")).call(
-        Web.told
+    return (
+        await site.server.client.get_or_create(Web, "a")
+        .with_params(Ticket("caller"))
+        .call(Web.told)
     )
 
 
 async def kick(site: Serving, name: str) -> bool:
     caller: Any = site.server.client.get_or_create(Web, "a").with_params(Ticket("caller"))
     return await caller.call(Web.kick, name)
-
-
