@@ -17,9 +17,12 @@ from trivet.declare.errors import UserError
 from trivet.declare.event import Event
 from trivet.declare.interfaces import Conn
 from trivet.declare.registry import Registry
+from trivet.declare.request import Request
+from trivet.declare.response import Response
+from trivet.declare.web_socket import WebSocket
 from trivet.declare.wire_names import camel_case
 
-__all__ = ["PARCEL", "SECRET", "Counter", "Echo", "Parcel", "Room", "Shade", "registry"]
+__all__ = ["PARCEL", "SECRET", "Counter", "Desk", "Echo", "Parcel", "Room", "Shade", "registry"]
 
 SECRET = "the-password-is-swordfish"
 
@@ -153,6 +156,23 @@ class Room(Actor[RoomState, Member, Login], name="room"):
         await self.visitor.wait()
 
 
+class Desk(Actor[None], name="desk"):
+    """Answers raw HTTP, and serves raw WebSockets."""
+
+    async def on_request(self, request: Request) -> Response:
+        return Response.json(
+            {"method": request.method, "url": request.url, "body": request.body.decode()}
+        )
+
+    async def on_websocket(self, socket: WebSocket[None]) -> None:
+        socket.send(f"{socket.request.path}?{socket.request.query}")
+        async for message in socket:
+            if message == "bye":
+                await socket.close(4001, "bye")
+            else:
+                socket.send(message)
+
+
 class Shade(Enum):
     LIGHT = "light"
     DARK = "dark"
@@ -223,4 +243,4 @@ class Echo(Actor[str, None, None, Any], name="echo"):
         return repr(parcel)
 
 
-registry = Registry(Counter, Room, Echo, naming=camel_case)
+registry = Registry(Counter, Desk, Room, Echo, naming=camel_case)

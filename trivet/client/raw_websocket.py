@@ -66,7 +66,9 @@ async def open_websocket(
     socket = NetworkSocket(count)
     shelter = Shelter()
 
-    async def live(task_status: trio.TaskStatus[None]) -> None:
+    async def live(  # noqa: ASYNC128  # the socket reports the start
+        task_status: trio.TaskStatus[None],
+    ) -> None:
         with shelter:
             await socket.run(endpoint.authority, connect, path, offered, task_status)
 

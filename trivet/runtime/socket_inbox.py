@@ -100,4 +100,5 @@ class SocketInbox(Inbox):
             and self._bytes <= limits.inbox_bytes / 2
         ):
             self._socket_link.resume()
-        return message
+        content: str | bytes = message
+        return content

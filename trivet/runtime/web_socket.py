@@ -12,7 +12,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
 
@@ -58,14 +58,12 @@ class SocketConnection(Connection):
     @property
     def socket_inbox(self) -> SocketInbox:
         """What its client has sent."""
-        inbox: Any = self.inbox
-        return inbox
+        return cast("SocketInbox", self.inbox)
 
     @property
     def encoder(self) -> SocketEncoder:
         """How its messages are framed."""
-        encoder: Any = self.socket_inbox.link.encoder
-        return encoder
+        return cast("SocketEncoder", self.socket_inbox.link.encoder)
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send nothing: such a client knows no events."""
