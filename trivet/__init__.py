@@ -47,7 +47,7 @@ from trivet.declare.request import Request, current_request
 from trivet.declare.response import Response
 from trivet.declare.web_socket import ClientWebSocket, WebSocket
 from trivet.declare.wire_names import camel_case
-from trivet.open import open_client, open_runtime, serve
+from trivet.open import asgi_app, open_client, open_runtime, serve
 from trivet.runtime.call import current_deadline
 from trivet.runtime.runtime import Runtime
 from trivet.server.serve import Server
@@ -98,6 +98,7 @@ __all__ = [
     "WebSocket",
     "WouldDeadlockError",
     "action",
+    "asgi_app",
     "camel_case",
     "current_deadline",
     "current_request",

@@ -7,6 +7,7 @@ import socket
 import ssl
 from collections.abc import AsyncGenerator, Collection
 from contextlib import asynccontextmanager
+from functools import partial
 
 import trio
 
@@ -19,13 +20,14 @@ from trivet.declare.registry import Registry
 from trivet.declare.wire_names import Naming
 from trivet.ports import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
+from trivet.server.asgi.application import Application
 from trivet.server.serve import Server, run_server
 from trivet.server.settings import ServerSettings
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
 from trivet.telemetry.watchdog import watching_loop
 
-__all__ = ["open_client", "open_runtime", "serve"]
+__all__ = ["asgi_app", "open_client", "open_runtime", "serve"]
 
 logger = logging.getLogger(__name__)
 
@@ -142,6 +144,60 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         trusted_proxies=trusted_proxies,
         handle_signals=handle_signals,
     )
+    await _serve(
+        registry, settings, storage, limits, watch_loop=watch_loop, task_status=task_status
+    )
+
+
+def asgi_app(
+    registry: Registry,
+    *,
+    storage: Storage | None = None,
+    limits: Limits | None = None,
+    public: bool = False,
+    origins: Collection[str] = (),
+    admin_token: str | None = None,
+    trusted_proxies: Collection[str] = (),
+    watch_loop: bool = True,
+) -> Application:
+    """Make an ASGI application of actors, to be mounted beside others.
+
+    It wants an ASGI server that runs on Trio, like hypercorn with its trio worker. Where it is
+    mounted is the address that clients are given.
+
+    Args:
+        registry: The actor classes.
+        storage: Where actors live; memory by default, which says so once in the log.
+        limits: Bounds for every class that sets none of its own.
+        public: Whether actors that let everybody in may be reached: the ASGI server decides from
+            where.
+        origins: Web pages that may use the actors beside its own; ``"*"`` lets every page.
+        admin_token: What a client must show to delete actors, put them to sleep or list them;
+            without one nobody may.
+        trusted_proxies: Addresses and networks of proxies, or ``"unix"``: their
+            ``X-Forwarded-For`` says who the client is.
+        watch_loop: Whether a thread watches that the event loop does not stand still.
+    """
+    settings = ServerSettings(
+        host=None,
+        embedded=True,
+        public=public,
+        origins=origins,
+        admin_token=admin_token,
+        trusted_proxies=trusted_proxies,
+    )
+    return Application(partial(_serve, registry, settings, storage, limits, watch_loop=watch_loop))
+
+
+async def _serve(  # noqa: ASYNC128  # run_server reports the start
+    registry: Registry,
+    settings: ServerSettings,
+    storage: Storage | None,
+    limits: Limits | None,
+    *,
+    watch_loop: bool,
+    task_status: trio.TaskStatus[Server] = trio.TASK_STATUS_IGNORED,
+) -> None:
     opening = open_runtime(registry, storage=storage, limits=limits)
     async with watching_loop(start=watch_loop) as watchdog:
         await run_server(

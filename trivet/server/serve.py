@@ -126,7 +126,7 @@ async def _accepting(
     """Accept clients while the body runs."""
     ending.close_time = runtime.limits.close_time + PATIENCE
     sockets = ending.sockets = await open_sockets(runtime.registry, settings)
-    loopback = all(is_loopback(address_of(bound)[0]) for bound in sockets)
+    loopback = not settings.embedded and all(is_loopback(address_of(bound)[0]) for bound in sockets)
     service = ending.service = Service(
         runtime=runtime, settings=settings, loopback=loopback, loop_problem=loop_problem
     )

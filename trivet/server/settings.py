@@ -60,6 +60,7 @@ class ServerSettings:
         trusted_proxies: Addresses and networks of proxies, or ``"unix"``: their
             ``X-Forwarded-For`` says who the client is.
         handle_signals: Whether SIGTERM and SIGINT stop the server; in the main thread only.
+        embedded: Whether clients come through another server, which may let anybody in.
     """
 
     host: str | None = "127.0.0.1"
@@ -72,3 +73,4 @@ class ServerSettings:
     admin_token: str | None = attrs.field(default=None, validator=_check_token, repr=False)
     trusted_proxies: Collection[str] = attrs.field(default=(), validator=_check_proxies)
     handle_signals: bool = False
+    embedded: bool = False

@@ -26,6 +26,8 @@ async def open_sockets(
         OSError: If that is not possible.
         ValueError: If other machines could reach an actor that lets everybody in.
     """
+    if settings.embedded:
+        _check_guarded(registry, settings, "the server around it")
     if settings.host is None and settings.listening is None:
         return []
     if settings.listening is not None:

@@ -1,0 +1,1 @@
+"""The server as an ASGI application, inside a web server that runs on Trio."""
