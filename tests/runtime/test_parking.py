@@ -154,7 +154,7 @@ async def test_an_opening_is_not_repeated_at_the_end_of_the_runtime(
         SCRIPT["on_connect"] = "sleep 4"
         link = knock(runtime)
         await trio.sleep(1)
-    assert link.closing == (1012, "")
+    assert link.closing == (1011, "actor.stopping")
     assert LOG == ["on_wake", "before", "on_connect", "on_disconnect stop"]
 
 

@@ -331,7 +331,7 @@ async def test_a_client_that_knocks_while_the_runtime_ends_is_sent_away(
                 await trio.sleep(1)
                 late = PlayedLink(runtime)
                 late.connect(Worker, "a")
-                assert await late.closed() == (1012, "")
+                assert await late.closed() == (1011, "actor.stopping")
 
             nursery.start_soon(knock)
     assert LOG == ["worked"]

@@ -126,7 +126,7 @@ async def test_a_store_that_hangs_lets_the_client_try_again(
 
         monkeypatch.setattr(site.runtime.storage, "identify", hang)
         started = trio.current_time()
-        assert await refused(site, "/gateway/someone/connect") == ("actor.starting", 1011)
+        assert await refused(site, "/gateway/someone/connect") == ("actor.restarting", 1011)
         assert trio.current_time() - started == 15
 
 

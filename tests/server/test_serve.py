@@ -24,6 +24,7 @@ from trivet.declare.registry import Registry
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.server.serve import Server, run_server
 from trivet.server.settings import ServerSettings
+from trivet.server.stopping import LAST_WORDS
 from trivet.storage.memory import MemoryStorage
 from trivet.telemetry.counters import Counters
 
@@ -195,7 +196,7 @@ async def test_a_call_that_has_not_begun_is_told_to_come_back(autojump_clock: Mo
         await wait_all_tasks_blocked()
     assert (await running.reply()).json == {"output": "waited"}
     reply = await waiting.reply()
-    assert (reply.status, reply.error) == (503, "guard.service_unavailable")
+    assert (reply.status, reply.error) == (503, "actor.stopping")
 
 
 async def test_a_refused_client_that_stays_does_not_hold_the_stop(
@@ -210,11 +211,40 @@ async def test_a_refused_client_that_stays_does_not_hold_the_stop(
     assert b"api.not_found" in await rest(stream)
 
 
-async def test_whoever_comes_after_the_stop_began_is_not_kept(autojump_clock: MockClock) -> None:
+@pytest.mark.parametrize(
+    ("request_", "answer"),
+    [
+        (b"GET /gateway/someone HTTP/1.1\r\nhost: server\r\n\r\n", b"guard.service_unavailable"),
+        (UPGRADE + b"\r\n", b"\x03\xf3actor.stopping"),
+        (UPGRADE.replace(b"/counter", b"/nobody") + b"\r\n", b"\x03\xf3actor.stopping"),
+    ],
+)
+async def test_a_request_that_is_on_its_way_when_the_server_stops_is_answered(
+    request_: bytes, answer: bytes, autojump_clock: MockClock
+) -> None:
+    """An official client whose upgrade gets no answer would never come back."""
+    async with serving_beside() as (site, clients):
+        stream, late = site.dial(), trio.Event()
+
+        async def send_late() -> None:
+            await wait_all_tasks_blocked()
+            assert site.service.stopping.begun
+            await stream.send_all(request_)
+            assert answer in await rest(stream)
+            late.set()
+
+        await wait_all_tasks_blocked()
+        clients.start_soon(send_late)
+    assert late.is_set()
+
+
+async def test_a_client_that_says_nothing_hardly_holds_the_stop(autojump_clock: MockClock) -> None:
     async with serving() as site:
-        site.service.stopping.begin()
-        assert await rest(site.dial()) == b""
-        assert trio.current_time() == 0
+        stream = site.dial()
+        await wait_all_tasks_blocked()
+        started = trio.current_time()
+    assert trio.current_time() - started == LAST_WORDS
+    assert await rest(stream) == b""
 
 
 async def test_half_a_request_does_not_hold_the_stop(autojump_clock: MockClock) -> None:
@@ -225,7 +255,7 @@ async def test_half_a_request_does_not_hold_the_stop(autojump_clock: MockClock) 
         )
         await wait_all_tasks_blocked()
         started = trio.current_time()
-    assert trio.current_time() == started
+    assert trio.current_time() - started == LAST_WORDS
 
 
 async def test_hooks_of_the_connections_run_at_the_stop(autojump_clock: MockClock) -> None:

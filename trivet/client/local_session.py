@@ -33,6 +33,9 @@ from trivet.runtime.waits import waiting_for
 
 __all__ = ["LocalDialer"]
 
+COME_BACK = frozenset({"actor.stopping", "actor.restarting"})
+"""Why a link is closed whose client was not let in yet, and could come back."""
+
 
 class LocalDialer:
     """Opens sessions with an actor of this process.
@@ -57,7 +60,7 @@ class LocalDialer:
         """Open a session and serve it until its end."""
         definition = self.values.definition
         checked = definition.params_from_caller(params)
-        link = LocalLink(receiver)
+        link = LocalLink(receiver, self._runtime)
         inbox = self._runtime.attach(
             link, definition, self._address, params=checked, request=Request(intent="connect")
         )
@@ -98,6 +101,10 @@ class LocalEncoder:
 class LocalLink:
     """The runtime's end of a session.
 
+    Args:
+        receiver: The client's connection.
+        runtime: The runtime.
+
     Attributes:
         receiver: The client's connection.
         inbox: Where its messages go.
@@ -105,8 +112,9 @@ class LocalLink:
 
     encoder = LocalEncoder()
 
-    def __init__(self, receiver: Receiver) -> None:
+    def __init__(self, receiver: Receiver, runtime: Runtime) -> None:
         self.receiver = receiver
+        self._runtime = runtime
         self.inbox: Inbox | None = None
         self._frames: deque[LocalFrame] = deque()
         self._ending: Ending | None = None
@@ -164,7 +172,8 @@ class LocalLink:
 
     def close(self, code: int, reason: str) -> None:
         """End the session as the actor wants it."""
-        if code == CloseCode.SERVICE_RESTART:  # this process has no other runtime to come back to
+        later = code == CloseCode.SERVICE_RESTART or reason in COME_BACK
+        if later and self._runtime.closing:  # this process has no other to come back to
             code, reason = CloseCode.STAY_AWAY, "The runtime has stopped"
         flooding = code == CloseCode.POLICY_VIOLATION
         self.end(Ending(code, reason), "flooding" if flooding else "server")

@@ -7,6 +7,8 @@ Rules this file keeps:
 2. The link outlives the instance. When that is put away the inbox keeps what the connection needs
    to come back (``Parked``), and the first message, or the link's end, wakes the actor.
 3. The opening has one deadline for everything, instances that stop in the middle included.
+4. Until it was told that it is open, a client comes back only after a close that says so: 1012
+   would be the end for the official ones. ``_put_off`` closes like that.
 """
 
 from __future__ import annotations
@@ -94,7 +96,7 @@ class Inbox:
     def start(self) -> None:
         """Begin to open a connection; never blocks."""
         if self._runtime.closing:
-            self.link.close(GOING_AWAY, "")
+            self._put_off("stopping")
             return
         instance = self._runtime.directory.awake_now(self._definition, self._address)
         if instance is not None and not self._definition.has_connect_hooks:
@@ -111,7 +113,7 @@ class Inbox:
         if self._started_again:
             self._refused = True
             self.decided()
-            self.link.close(REFUSED, "actor.starting")
+            self._put_off("starting")
             return
         self._started_again = True
         if self._opening is None:  # else that one goes on: two would open two connections
@@ -253,11 +255,18 @@ class Inbox:
         )
 
     async def _open(self) -> None:
+        try:
+            await self._open_in_time()
+        except trio.Cancelled:
+            self._put_off("stopping")  # the runtime ends; a link that is closing stays as it is
+            raise
+
+    async def _open_in_time(self) -> None:
         with trio.move_on_after(self._limits.opening_time) as opening:
             self._opening = opening
             while not (self.closed.is_set() or self._refused):
                 if self._runtime.closing:
-                    self.link.close(GOING_AWAY, "")
+                    self._put_off("stopping")
                     break
                 try:
                     instance = await self._runtime.directory.awake(self._definition, self._address)
@@ -285,11 +294,23 @@ class Inbox:
         self._runtime.observer.count("opening_timed_out")
         conn = self.connection
         if conn is not None and conn.is_standing:
-            conn.close("server", REFUSED, "actor.starting")
+            conn.close("server", REFUSED, self._not_now("starting"))
             return
-        self.link.close(REFUSED, "actor.starting")
+        self._put_off("starting")
         if conn is not None:
             conn.cancel_opening()  # nobody shall see it any more
+
+    def _put_off(self, why: str) -> None:
+        """Close the link of a client that was not let in yet, and shall come back."""
+        self.link.close(REFUSED, self._not_now(why))
+
+    def _not_now(self, why: str) -> str:
+        """Return the reason that the official clients retry without a word, if they can.
+
+        They do if they know the actor's key. With an id only ``restarting`` makes them come back,
+        which is told to the application, and fails the calls that wait.
+        """
+        return "actor.restarting" if self._address.actor_id is not None else f"actor.{why}"
 
     async def _wake(self) -> None:
         with trio.move_on_after(self._limits.park_time) as scope:

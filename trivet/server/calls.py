@@ -32,7 +32,7 @@ from trivet.runtime.reception import not_found
 from trivet.server.answers import Answer, fault_answer
 from trivet.server.exchange import Exchange
 from trivet.server.head import header_text
-from trivet.server.targets import find_actor
+from trivet.server.targets import find_actor, stopping
 
 __all__ = ["answer_call"]
 
@@ -111,9 +111,7 @@ class _HttpCall:
                 )
             except InstanceMoved:
                 if service.stopping.begun:
-                    raise ActionError(
-                        "The server is stopping", group="guard", code="service_unavailable"
-                    ) from None
+                    raise stopping(self.exchange.target) from None
 
     async def ask_while_waited_for(
         self, method: Method, args: Any, kwargs: Any, params: Any, body: bytes

@@ -17,7 +17,6 @@ import attrs
 import trio
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.interfaces import CloseCause
 from trivet.declare.request import Request
@@ -46,7 +45,7 @@ from trivet.server.raw_websocket import (
 from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service, link_limits
-from trivet.server.targets import find_actor
+from trivet.server.targets import find_actor, not_now
 
 __all__ = ["Session", "open_session", "refuse_session"]
 
@@ -181,12 +180,12 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
         raise offer.refusal
     target, path, query = _target(service, head, offer)
     is_raw = path != "/connect"
+    if service.stopping.begun:
+        raise not_now(target, "stopping")
     token = target.token or offer.token
     request = request_of(head, path, query, intent="connect", secure=service.secure, token=token)
     with trio.move_on_after(service.limits.opening_time):
         definition, address = await find_actor(service, target, request)
-        if service.stopping.begun:
-            raise ActionError("The server is stopping", group="actor", code="stopping")
         if is_raw:
             check_served(definition)
         limit = service.runtime.limits_of(definition).params
@@ -195,7 +194,7 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
         params = definition.params_from_wire(None if offer.params is UNDEFINED else offer.params)
         hears = definition.has_connect_hooks or is_raw
         return _Visit(definition, address, params, request if hears else NO_REQUEST, is_raw)
-    raise ActionError("The actor is starting", group="actor", code="starting")
+    raise not_now(target, "starting")
 
 
 def _target(service: Service, head: Head, offer: SocketOffer) -> tuple[GatewayTarget, str, str]:

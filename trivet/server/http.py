@@ -15,6 +15,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from http import HTTPStatus
 from typing import Final, Protocol
 
@@ -209,7 +210,7 @@ class HttpConnection:
 
     async def _receive_first_bytes(self, patience: float) -> bool:
         with trio.move_on_after(patience) as scope:
-            with self._stopping.while_idle(scope):
+            with self._stopping.while_idle(scope) if self._served else nullcontext():
                 data = await self._transport.receive_some()
             self._http.receive_data(data)
             return bool(data)

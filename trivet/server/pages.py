@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
+import attrs
+
 from trivet.server.answers import Answer, RequestError, json_answer, text_answer
 from trivet.server.exchange import Exchange
 from trivet.server.targets import find_actor
@@ -30,8 +32,14 @@ def _version() -> str:
 
 
 async def server_metadata(exchange: Exchange) -> Answer:
-    """Answer the first request of every client; nothing in it is required (section 2)."""
-    return json_answer({"runtime": RUNTIME, "version": _version()})
+    """Answer the first request of every client; nothing in it is required (section 2).
+
+    The HTTP connection ends with it. Left open and idle it would be a trap: should this process
+    be killed, a client of node that comes back at once may send its upgrade there, before it hears
+    that this connection is dead as well, and would never try again.
+    """
+    answer = json_answer({"runtime": RUNTIME, "version": _version()})
+    return attrs.evolve(answer, headers={**answer.headers, "connection": "close"})
 
 
 async def server_health(exchange: Exchange) -> Answer:

@@ -34,6 +34,7 @@ from trivet.server.pages import (
 )
 from trivet.server.raw_http import answer_request
 from trivet.server.service import Service
+from trivet.server.targets import stopping
 
 __all__ = ["respond", "without_base_path"]
 
@@ -121,14 +122,14 @@ async def respond(service: Service, head: Head, read: ReadBody) -> Answer:
 async def _respond(service: Service, head: Head, read: ReadBody) -> Answer:
     if head.method == "OPTIONS":
         return preflight(head)
-    if service.stopping.begun:
-        raise RequestError("The server is stopping", group="guard", code="service_unavailable")
     address = without_base_path(service, head.address)
     gateway = parse_gateway(address)
     path, _, query = address.partition("?")
     target: GatewayTarget | None = target_of_headers(path, head.headers)
     if gateway is not None:
         path, query, target = gateway.path, gateway.query, gateway.target
+    if service.stopping.begun:
+        raise stopping(target)
     table = _SERVER if target is None else _ACTOR
     handler, name = _find(table, head.method, path)
     exchange = Exchange(

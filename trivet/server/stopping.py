@@ -1,13 +1,21 @@
-"""How HTTP connections learn that the server stops: idle ones at once, the others at the end."""
+"""How HTTP connections learn that the server stops: idle ones at once, the others at the end.
+
+A client whose first request has not arrived is not idle: it may open a WebSocket, and the official
+clients never come back if that gets no answer. What arrives late is answered, with "not now".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import contextmanager
+from typing import Final
 
 import trio
 
 __all__ = ["Stopping"]
+
+LAST_WORDS: Final = 0.25
+"""Seconds that a request which is on its way has once nothing else is left."""
 
 
 class Stopping:
@@ -35,7 +43,7 @@ class Stopping:
 
     @contextmanager
     def while_busy(self, scope: trio.CancelScope) -> Generator[None]:
-        """Have a scope cancelled if nothing can be answered any more while the body runs."""
+        """Have a scope end soon if the last connections end while the body runs."""
         self._busy.add(scope)
         try:
             yield
@@ -49,6 +57,6 @@ class Stopping:
             scope.cancel()
 
     def finish(self) -> None:
-        """End every connection that has not gone on as a WebSocket."""
+        """End every connection that has not gone on as a WebSocket, as soon as it is answered."""
         for scope in self._busy:
-            scope.cancel()
+            scope.deadline = min(scope.deadline, trio.current_time() + LAST_WORDS)

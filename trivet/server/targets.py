@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.request import Request
-from trivet.protocol.gateway import DirectTarget, GatewayTarget
+from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget
 from trivet.protocol.messages import UNDEFINED
 from trivet.runtime.runtime import Runtime
 from trivet.server.service import Service
 
-__all__ = ["NAMESPACE", "check_namespace", "definition_named", "find_actor", "input_from_wire"]
+__all__ = [
+    "NAMESPACE",
+    "check_namespace",
+    "definition_named",
+    "find_actor",
+    "input_from_wire",
+    "not_now",
+    "stopping",
+]
 
 NAMESPACE = "default"
 """The one namespace there is; clients use it unless they are told otherwise."""
@@ -40,6 +48,27 @@ async def find_actor(
     await service.authorizer.check(definition, request, creates=target.create)
     given = input_from_wire(definition, target.input) if target.create else None
     return definition, Address(key=target.key, create=target.create, input=given)
+
+
+def not_now(target: GatewayTarget | None, why: Literal["starting", "stopping"]) -> ActionError:
+    """Make the error of an opening after which the official clients come back (section 7.4).
+
+    Whoever knows the actor by its key does so without a word; for the others there is a code that
+    makes them come back at all.
+    """
+    code = why if isinstance(target, QueryTarget) else "restarting"
+    return ActionError(f"The server is {why}", group="actor", code=code)
+
+
+def stopping(target: GatewayTarget | None) -> ActionError:
+    """Make the error of a request that comes too late: nothing of it has been done.
+
+    Whoever knows the actor by its key tries for seconds, raw requests and queues included; the
+    others try an action a few times.
+    """
+    if isinstance(target, QueryTarget):
+        return not_now(target, "stopping")
+    return ActionError("The server is stopping", group="guard", code="service_unavailable")
 
 
 def _not_found(actor_id: str) -> ActionError:
