@@ -50,6 +50,7 @@ from trivet.declare.wire_names import camel_case
 from trivet.open import asgi_app, open_client, open_runtime, serve
 from trivet.runtime.call import current_deadline
 from trivet.runtime.runtime import Runtime
+from trivet.server.inherited import inherited_sockets
 from trivet.server.serve import Server
 from trivet.storage.memory import MemoryStorage
 from trivet.storage.sqlite.storage import SqliteStorage
@@ -102,6 +103,7 @@ __all__ = [
     "camel_case",
     "current_deadline",
     "current_request",
+    "inherited_sockets",
     "open_client",
     "open_runtime",
     "serve",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import socket
 import ssl
-from collections.abc import AsyncGenerator, Collection
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import asynccontextmanager
 from functools import partial
 
@@ -93,7 +93,7 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
     *,
     host: str | None = "127.0.0.1",
     port: int = 6420,
-    listening: socket.socket | None = None,
+    listening: socket.socket | Sequence[socket.socket] | None = None,
     storage: Storage | None = None,
     limits: Limits | None = None,
     ssl_context: ssl.SSLContext | None = None,
@@ -112,7 +112,8 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         registry: The actor classes.
         host: The address or name to listen on; ``None`` opens no socket at all.
         port: The TCP port; 0 picks a free one.
-        listening: A socket that listens already, instead of host and port.
+        listening: A socket that listens already, or several, instead of host and port; see
+            ``inherited_sockets``. With none of them host and port count.
         storage: Where actors live; memory by default, which says so once in the log.
         limits: Bounds for every class that sets none of its own.
         ssl_context: Serve HTTPS with it.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import ssl
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import attrs
 
@@ -25,6 +25,12 @@ def _check_base_path(_instance: object, _field: object, path: str) -> None:
 
 def _check_proxies(_instance: object, _field: object, trusted: Collection[str]) -> None:
     Proxies(trusted)
+
+
+def _as_sockets(given: socket.socket | Sequence[socket.socket] | None) -> tuple[socket.socket, ...]:
+    if given is None:
+        return ()
+    return (given,) if isinstance(given, socket.socket) else tuple(given)
 
 
 LEAST_TOKEN = 16
@@ -49,7 +55,8 @@ class ServerSettings:
     Attributes:
         host: The address or name to listen on; ``None`` opens no socket at all.
         port: The TCP port; 0 picks a free one.
-        listening: A socket that listens already, instead of host and port; it is closed at the end.
+        listening: Sockets that listen already, instead of host and port; they are closed at the
+            end. With none of them host and port count.
         ssl_context: Serve HTTPS with it.
         public: Whether actors without a connect hook may be reached from other machines.
         origins: Web pages that may use the server beside its own, like ``https://example.com``;
@@ -65,7 +72,7 @@ class ServerSettings:
 
     host: str | None = "127.0.0.1"
     port: int = 6420
-    listening: socket.socket | None = None
+    listening: Sequence[socket.socket] = attrs.field(default=(), converter=_as_sockets)
     ssl_context: ssl.SSLContext | None = None
     public: bool = False
     origins: Collection[str] = attrs.field(default=(), validator=_check_origins)

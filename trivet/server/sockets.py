@@ -11,9 +11,11 @@ from trivet.declare.registry import Registry
 from trivet.server.peers import is_loopback
 from trivet.server.settings import ServerSettings
 
-__all__ = ["address_of", "bind_sockets", "open_sockets", "peer_of"]
+__all__ = ["address_of", "bind_sockets", "listen", "open_sockets", "peer_of"]
 
-BACKLOG: Final = 1024
+BACKLOG: Final = 4096
+"""Clients that may wait while a server restarts, if the system lets them: it has its own limit."""
+
 GUARDS: Final = frozenset({"authorize", "on_before_connect", "create_conn_state"})
 
 
@@ -28,22 +30,39 @@ async def open_sockets(
     """
     if settings.embedded:
         _check_guarded(registry, settings, "the server around it")
-    if settings.host is None and settings.listening is None:
+    if settings.host is None and not settings.listening:
         return []
-    if settings.listening is not None:
-        sockets = [trio.socket.from_stdlib_socket(settings.listening)]
+    if settings.listening:
+        sockets = [trio.socket.from_stdlib_socket(one) for one in settings.listening]
     else:
         sockets = await bind_sockets(settings.host or "", settings.port)
     try:
         for bound in sockets:
             _check_guarded(registry, settings, address_of(bound)[0])
-            if settings.listening is None:
+            if not settings.listening:
                 bound.listen(BACKLOG)
     except BaseException:
         for bound in sockets:
             bound.close()
         raise
     return sockets
+
+
+async def listen(host: str, port: int) -> list[socket.socket]:
+    """Listen on every address of a host, for a server that comes later.
+
+    Raises:
+        OSError: If that is not possible.
+    """
+    sockets = await bind_sockets(host, port)
+    try:
+        for bound in sockets:
+            bound.listen(BACKLOG)
+        return [socket.socket(fileno=bound.detach()) for bound in sockets]
+    except BaseException:
+        for bound in sockets:
+            bound.close()
+        raise
 
 
 def _check_guarded(registry: Registry, settings: ServerSettings, host: str) -> None:
