@@ -26,6 +26,7 @@ LAYERS = [
     ["telemetry"],
     ["testing"],
     ["open"],
+    ["holder"],
     ["cli"],
     ["__init__"],
     ["__main__"],

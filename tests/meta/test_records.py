@@ -14,6 +14,7 @@ LOGGERS = {"logger", "throttled", "_logger"}
 
 # About the process, which has no fields.
 ABOUT_NOBODY = {
+    "trivet/holder/process.py",
     "trivet/open.py",
     "trivet/server/serve.py",
     "trivet/server/signals.py",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import socket
+import sys
 import types
 from functools import partial
 from typing import Any, Final
@@ -16,9 +18,14 @@ from trivet.declare.actor import Actor
 from trivet.declare.errors import Error
 from trivet.declare.handle import Handle
 from trivet.declare.registry import Registry
+from trivet.holder.child import Held, held_by
+from trivet.holder.process import hold as hold_servers
 from trivet.open import open_client, serve as serve_registry
 from trivet.ports import NotStored, Storage, StorageError
+from trivet.runtime.nursery import open_service_nursery
+from trivet.server.inherited import inherited_sockets
 from trivet.server.serve import Server
+from trivet.server.sockets import listen
 from trivet.storage.memory import MemoryStorage
 from trivet.storage.sqlite.storage import SqliteStorage
 from trivet.telemetry.lines import LineFormatter
@@ -34,23 +41,6 @@ class NotStoredError(click.ClickException):
     """The server has stopped, and not everything was stored."""
 
     exit_code = NOT_STORED
-
-
-class RegistryName(click.ParamType[Registry]):
-    """A registry, named ``module:attribute``."""
-
-    name = "module:registry"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Registry:
-        """Import it, or say why that cannot be done."""
-        if isinstance(value, Registry):
-            return value
-        try:
-            return find_registry(value)
-        except RegistryNotFoundError as error:
-            self.fail(str(error), param, ctx)
 
 
 class JsonValue(click.ParamType[Any]):
@@ -84,7 +74,7 @@ def trivet() -> None:
 
 
 @trivet.command()
-@click.argument("registry", type=RegistryName())
+@click.argument("name", metavar="MODULE:REGISTRY")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
 @click.option("--port", default=6420, show_default=True, help="0 picks a free one.")
 @click.option(
@@ -108,9 +98,15 @@ def trivet() -> None:
     multiple=True,
     help="A proxy's address or network: its X-Forwarded-For counts.",
 )
+@click.option(
+    "--hold",
+    is_flag=True,
+    help="Keep the socket open in a process of its own while the server restarts: after a crash, "
+    "or at SIGHUP to load new code.",
+)
 @click.option("--verbose", is_flag=True, help="Log every step of actors and connections.")
 def serve(
-    registry: Registry,
+    name: str,
     host: str,
     port: int,
     storage: Storage,
@@ -118,22 +114,36 @@ def serve(
     public: bool,
     admin_token: str | None,
     trusted_proxies: tuple[str, ...],
+    hold: bool,
     verbose: bool,
 ) -> None:
     """Serve a registry until SIGTERM or SIGINT; a second signal ends it at once.
 
     The exit status is 0 if everything was stored, 74 if the end of the grace came first, and 1
     after an error or a second signal.
+
+    Sockets that a supervisor has opened for the process (LISTEN_FDS) count instead of host and
+    port.
     """
     level = logging.DEBUG if verbose else logging.WARNING
     handler = logging.StreamHandler()
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level, handlers=[handler])
+    held = held_by()
+    if hold and held is None:
+        sys.exit(_hold(host, port))
+    try:
+        registry = find_registry(name)
+    except RegistryNotFoundError as error:
+        raise click.BadParameter(str(error), param_hint="MODULE:REGISTRY") from None
+    if held is not None and not held.wait_released():
+        return
     running = partial(
         serve_registry,
         registry,
         host=host,
         port=port,
+        listening=_inherited() if held is None else held.sockets,
         storage=storage,
         origins=origins,
         public=public,
@@ -142,14 +152,31 @@ def serve(
         handle_signals=True,
     )
     try:
-        trio.run(_serve, running, registry)
+        trio.run(_serve, running, registry, held)
     except NotStored as error:
         raise NotStoredError(str(error)) from None
     except (OSError, StorageError, ValueError) as error:
         raise click.ClickException(str(error)) from None
 
 
-async def _serve(running: Any, registry: Registry) -> None:
+def _hold(host: str, port: int) -> int:
+    """Keep servers running that are called as this process was; the exit status."""
+    logging.getLogger("trivet.holder").setLevel(logging.INFO)
+    try:
+        sockets = _inherited() or trio.run(listen, host, port)
+        return trio.run(hold_servers, [sys.executable, "-m", "trivet", *sys.argv[1:]], sockets)
+    except OSError as error:
+        raise click.ClickException(str(error)) from None
+
+
+def _inherited() -> list[socket.socket]:
+    try:
+        return inherited_sockets()
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+
+
+async def _serve(running: Any, registry: Registry, held: Held | None) -> None:
     """Run the server beside a word about how to reach it."""
 
     class Announcement:
@@ -160,8 +187,20 @@ async def _serve(running: Any, registry: Registry) -> None:
                 f"  Python      async with trivet.open_client({server.url!r}) as client: ..."
             )
             click.echo(f"  JavaScript  createClient({server.url!r})")
+            if held is not None:
+                held.ready()
 
-    await running(task_status=Announcement())
+    async with open_service_nursery() as nursery:
+        if held is not None:
+            nursery.start_soon(_stop_when_deserted, held, nursery.cancel_scope)
+        await running(task_status=Announcement())
+        nursery.cancel_scope.cancel()
+
+
+async def _stop_when_deserted(held: Held, running: trio.CancelScope) -> None:
+    """Stop with the holder: nobody would start another server, and the next holder wants to."""
+    await held.wait_deserted()
+    running.cancel()
 
 
 @trivet.command()
