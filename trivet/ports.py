@@ -154,7 +154,8 @@ class ActorRecord:
 
     Attributes:
         id: Made at creation, opaque.
-        name: The actor's name on the wire.
+        name: The actor's name on the wire, behind its namespace if that is not the default one
+            (``runtime.namespaces``).
         key: The actor's key, unique per name.
         created_at: Seconds since the epoch.
         state: The stored form of its state, ``None`` if it has none.

@@ -136,9 +136,9 @@ async def test_an_unknown_name_fails_fast(autojump_clock: MockClock) -> None:
         assert (reply.status, reply.error) == (400, "guard.unknown_actor_name")
 
 
-async def test_another_namespace_is_not_found(autojump_clock: MockClock) -> None:
+async def test_what_is_no_namespace_is_not_found(autojump_clock: MockClock) -> None:
     async with serving() as site:
-        reply = await site.http().request("GET", "/actors?namespace=other&name=counter&key=a")
+        reply = await site.http().request("GET", "/actors?namespace=a%20b&name=counter&key=a")
         assert (reply.status, reply.error) == (400, "namespace.not_found")
 
 

@@ -34,7 +34,7 @@ async def test_a_failed_store_is_told(autojump_clock: MockClock) -> None:
         reply = await http.request("GET", "/health")
         assert reply.status == 503
         assert (reply.json["status"], reply.json["reason"]) == ("failing", "the store has failed")
-        assert (await http.request("GET", "/metadata")).status == 200
+        assert (await site.http().request("GET", "/metadata")).status == 200
         assert (await http.request("HEAD", "/health")).status == 503
         assert site.counters.counts["health_failing"] == 2
 

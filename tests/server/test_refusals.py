@@ -43,7 +43,7 @@ async def refused(
         (gateway("nobody", path="/connect"), "guard.unknown_actor_name"),
         ("/gateway/counter/connect?rvt-method=get", "guard.query_invalid_params"),
         (
-            "/gateway/counter/connect?rvt-namespace=other&rvt-method=get",
+            "/gateway/counter/connect?rvt-namespace=a%20b&rvt-method=get",
             "namespace.not_found",
         ),
         (gateway("board", path="/connect"), "actor.validation_error"),

@@ -153,7 +153,7 @@ async def test_headers_may_name_the_actor_of_a_raw_request(autojump_clock: MockC
             "rvt-namespace=default&rvt-method=get&rvt-key=%zz",
             "guard.query_invalid_percent_encoding",
         ),
-        ("rvt-namespace=elsewhere&rvt-method=get&rvt-key=a", "namespace.not_found"),
+        ("rvt-namespace=else+where&rvt-method=get&rvt-key=a", "namespace.not_found"),
     ],
 )
 async def test_a_wrong_gateway_address_is_json_whatever_the_encoding(
@@ -187,7 +187,7 @@ async def test_everything_is_under_the_base_path_too(autojump_clock: MockClock) 
     async with serving(base_path="/api/rivet") as site:
         http = site.http()
         for prefix in ("", "/api/rivet"):
-            assert (await http.request("GET", f"{prefix}/metadata")).status == 200
+            assert (await site.http().request("GET", f"{prefix}/metadata")).status == 200
             assert (await http.request("GET", f"{prefix}{gateway(path='/health')}")).status == 200
         assert (await http.request("GET", "/api/rivetmetadata")).status == 404
         assert (await http.request("GET", "/api/rivet?x")).status == 404

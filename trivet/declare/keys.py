@@ -64,12 +64,14 @@ def check_name(name: str) -> str:
     """Return an actor's name.
 
     Raises:
-        InvalidKeyError: If it is empty, too long, or no Unicode.
+        InvalidKeyError: If it is empty, too long, no Unicode, or has a null character.
     """
     if not name:
         raise InvalidKeyError("the actor's name is empty")
     if len(name) > MAX_NAME:
         raise InvalidKeyError(f"the actor's name is longer than {MAX_NAME} characters")
+    if "\0" in name:
+        raise InvalidKeyError("the actor's name has a null character")
     _encoded(name, "the actor's name")
     return name
 

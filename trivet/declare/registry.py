@@ -47,6 +47,8 @@ class Registry:
         name = definition.name
         if not 0 < len(name) <= NAME_LIMIT:
             raise ValueError(f"an actor's name has 1 to {NAME_LIMIT} characters, not {name!r}")
+        if "\0" in name:
+            raise ValueError(f"an actor's name has no null character, as {name!r} has")
         if name in self._definitions:
             other = self._definitions[name].actor.__name__
             message = f"{definition.actor.__name__} and {other} are both named {name!r}"

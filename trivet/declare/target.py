@@ -66,6 +66,7 @@ class Address:
     Attributes:
         actor_id: Its id; the key does not count then.
         key: Its key.
+        namespace: Where the key counts.
         create: Whether to create it if there is none.
         exclusive: Whether it is an error if there is one.
         input: What a new actor gets.
@@ -73,6 +74,7 @@ class Address:
 
     actor_id: str | None = None
     key: tuple[str, ...] = ()
+    namespace: str = "default"
     create: bool = False
     exclusive: bool = False
     input: Any = None

@@ -15,6 +15,7 @@ from trivet.lifecycle.actor import ActorState
 from trivet.protocol.faults import error_of
 from trivet.runtime.instance import Instance
 from trivet.runtime.life import start
+from trivet.runtime.namespaces import name_of, namespace_of, stored_name
 from trivet.runtime.starting import duplicate_key, not_found
 from trivet.runtime.turn import current_turn
 from trivet.runtime.waits import WAITING, waiting_for_start
@@ -101,7 +102,7 @@ class Directory:
 
     def remove(self, instance: Instance) -> None:
         """Forget an instance that has ended, or could not start."""
-        self._of_name(instance.definition).pop(instance.key, None)
+        self._of_name(instance.stored_name).pop(instance.key, None)
         self._by_id.pop(instance.actor_id, None)
 
     def parked(self, actor_id: str) -> Iterable[Inbox]:
@@ -121,27 +122,28 @@ class Directory:
         if not inboxes:
             self._parked.pop(inbox.parked.actor_id, None)
 
-    def _of_name(self, definition: Definition) -> dict[tuple[str, ...], Instance]:
-        return self._by_key.setdefault(definition.name, {})
+    def _of_name(self, name: str) -> dict[tuple[str, ...], Instance]:
+        return self._by_key.setdefault(name, {})
 
     def _find(self, definition: Definition, address: Address) -> Instance | None:
         if address.actor_id is None:
-            return self._of_name(definition).get(address.key)
+            name = stored_name(address.namespace, definition.name)
+            return self._of_name(name).get(address.key)
         instance = self._by_id.get(address.actor_id)
         return instance if instance is None or instance.definition is definition else None
 
     async def _begin(self, definition: Definition, address: Address) -> Instance:
-        key = address.key
+        namespace, key = address.namespace, address.key
         if address.actor_id is not None:
             record = await self._runtime.records.identify(address.actor_id)
-            if record is None or record.name != definition.name:
+            if record is None or name_of(record.name) != definition.name:
                 raise not_found(definition.name, key)
-            key = record.key
-        named = self._of_name(definition)
+            namespace, key = namespace_of(record.name), record.key
+        named = self._of_name(stored_name(namespace, definition.name))
         instance = named.get(key)
         if instance is not None:
             return instance
-        instance = Instance(self._runtime, definition, key, address)
+        instance = Instance(self._runtime, definition, namespace, key, address)
         named[key] = instance
         if self._runtime.storage.immediate and not definition.has_start_hooks:
             await start(instance, address)

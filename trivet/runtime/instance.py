@@ -29,6 +29,7 @@ from trivet.runtime.conns import Connections
 from trivet.runtime.gate import Gate
 from trivet.runtime.journal import Journal
 from trivet.runtime.mailbox import Mailbox, overloaded
+from trivet.runtime.namespaces import DEFAULT, stored_name
 from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_tasks import OwnTasks
@@ -56,6 +57,7 @@ class Instance:
     Attributes:
         runtime: The runtime it belongs to.
         definition: What its class declares.
+        namespace: Where its key counts.
         key: Its key.
         actor_id: Its id, empty until its record was found or made.
         actor: The object of the user's class.
@@ -101,6 +103,7 @@ class Instance:
         "key",
         "limits",
         "mailbox",
+        "namespace",
         "phase",
         "run_in_context",
         "runtime",
@@ -113,9 +116,15 @@ class Instance:
     )
 
     def __init__(
-        self, runtime: Runtime, definition: Definition, key: tuple[str, ...], wanted: Address
+        self,
+        runtime: Runtime,
+        definition: Definition,
+        namespace: str,
+        key: tuple[str, ...],
+        wanted: Address,
     ) -> None:
         self.runtime = runtime
+        self.namespace = namespace
         self.definition = definition
         self.limits = runtime.limits_of(definition)
         self.key = key
@@ -252,7 +261,13 @@ class Instance:
     @property
     def label(self) -> str:
         """How logs and errors name it."""
-        return f"{self.definition.name}/{'/'.join(self.key)}"
+        shown = f"{self.definition.name}/{'/'.join(self.key)}"
+        return shown if self.namespace == DEFAULT else f"{self.namespace}:{shown}"
+
+    @property
+    def stored_name(self) -> str:
+        """What the store calls it and all others of its name and namespace."""
+        return stored_name(self.namespace, self.definition.name)
 
     @property
     def stopping(self) -> bool:
@@ -356,10 +371,10 @@ class Instance:
     def client(self) -> Client:
         """The client for calls to other actors."""
         if self._client is None:
+            client, transport = self.runtime.client, self.runtime.client.transport
             looks = self.definition.has_atomic_actions or self.state_watch is not None
-            gated = self.holds_effects or looks
-            client = self.runtime.client
-            self._client = Client(OutgoingTransport(client.transport, self)) if gated else client
+            wraps = self.holds_effects or looks or self.namespace != DEFAULT
+            self._client = Client(OutgoingTransport(transport, self)) if wraps else client
         return self._client
 
     @property

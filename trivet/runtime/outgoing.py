@@ -1,7 +1,8 @@
 """Outgoing calls: what an actor says to other actors stands in its gate like everything it says.
 
 ``self.client`` of an actor is the ordinary client over this transport. A call leaves when what it
-rests on is stored, and so ends the segment of the turn that makes it.
+rests on is stored, and so ends the segment of the turn that makes it. It stays in the namespace of
+the actor.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import TYPE_CHECKING, Any
+
+import attrs
 
 from trivet.declare.action import Action
 from trivet.declare.event import Event
@@ -21,8 +24,10 @@ from trivet.declare.handle import (
     Target,
     Transport,
 )
+from trivet.declare.keys import check_key
 from trivet.declare.request import Request
 from trivet.declare.web_socket import ClientWebSocket
+from trivet.runtime.namespaces import DEFAULT
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -48,13 +53,19 @@ class OutgoingTransport:
         return self._transport.counters
 
     def target(self, actor: type[Any], address: Address, /) -> OutgoingTarget:
-        """Address an actor."""
+        """Address an actor of the same namespace."""
+        if self._instance.namespace != DEFAULT:
+            address = attrs.evolve(address, namespace=self._instance.namespace)
         return OutgoingTarget(self._transport.target(actor, address), self._instance)
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
         await self._instance.gate.leave()
-        return await self._transport.create(actor, key, input)
+        runtime, namespace = self._instance.runtime, self._instance.namespace
+        if namespace == DEFAULT:
+            return await self._transport.create(actor, key, input)
+        definition = runtime.registry.find(actor)
+        return await runtime.create(definition, check_key(key), input, namespace)
 
 
 class OutgoingTarget:

@@ -37,6 +37,7 @@ from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
 from trivet.runtime.life import stop
 from trivet.runtime.mailbox import Mailbox
+from trivet.runtime.namespaces import DEFAULT
 from trivet.runtime.nursery import open_service_nursery
 from trivet.runtime.records import Records
 from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
@@ -183,13 +184,25 @@ class Runtime:
         inbox.start()
         return inbox
 
-    async def create(self, definition: Definition, key: tuple[str, ...], given: Any) -> str:
+    async def create(
+        self,
+        definition: Definition,
+        key: tuple[str, ...],
+        given: Any,
+        namespace: str = DEFAULT,
+    ) -> str:
         """Create and start an actor and return its id.
+
+        Args:
+            definition: Its class.
+            key: Its key.
+            given: Its input.
+            namespace: Where its key counts.
 
         Raises:
             ActionError: ``actor.duplicate_key`` if the key is taken, or why it did not start.
         """
-        address = Address(key=key, create=True, exclusive=True, input=given)
+        address = Address(key=key, namespace=namespace, create=True, exclusive=True, input=given)
         return (await self.directory.create(definition, address)).actor_id
 
     async def put_away(self, definition: Definition, address: Address) -> None:

@@ -71,7 +71,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
         Error: If there is no such actor, or it cannot be read, made or stored.
     """
     directory, definition = instance.runtime.directory, instance.definition
-    record = await instance.runtime.records.find(definition.name, instance.key)
+    record = await instance.runtime.records.find(instance.stored_name, instance.key)
     if record is None and not address.create:
         raise not_found(definition.name, instance.key)
     if record is not None and address.exclusive:
@@ -117,7 +117,7 @@ async def _create(instance: Instance, given: Any) -> None:
         look_at_state(instance)
     record = ActorRecord(
         id=instance.actor_id,
-        name=definition.name,
+        name=instance.stored_name,
         key=instance.key,
         created_at=instance.runtime.wall_clock(),
         state=_first_state(instance),

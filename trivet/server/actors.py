@@ -21,10 +21,11 @@ from trivet.ports import ActorRecord
 from trivet.protocol import cbor, json
 from trivet.protocol.errors import DecodingError, IncomingTooLong
 from trivet.protocol.messages import UNDEFINED
+from trivet.runtime.namespaces import DEFAULT, name_of, namespace_of, stored_name
 from trivet.runtime.store_faults import is_damaged
 from trivet.server.answers import Answer, RequestError, json_answer
 from trivet.server.exchange import Exchange
-from trivet.server.targets import NAMESPACE, check_namespace, definition_named, input_from_wire
+from trivet.server.targets import check_namespace, definition_named, input_from_wire
 
 __all__ = ["create_actor", "get_or_create_actor", "list_actors"]
 
@@ -41,8 +42,13 @@ class _Wanted:
     """The actor that a body describes."""
 
     definition: Definition
+    namespace: str
     key: Key
     input: Any
+
+    @property
+    def stored_name(self) -> str:
+        return stored_name(self.namespace, self.definition.name)
 
 
 async def get_or_create_actor(exchange: Exchange) -> Answer:
@@ -50,9 +56,9 @@ async def get_or_create_actor(exchange: Exchange) -> Answer:
     wanted = await _read(exchange)
     runtime = exchange.service.runtime
     created = False
-    if await runtime.records.identify_by_key(wanted.definition.name, wanted.key) is None:
+    if await runtime.records.identify_by_key(wanted.stored_name, wanted.key) is None:
         created = await _created(exchange, wanted)
-    address = Address(key=wanted.key, create=True, input=wanted.input)
+    address = Address(key=wanted.key, namespace=wanted.namespace, create=True, input=wanted.input)
     instance = await runtime.directory.awake(wanted.definition, address)
     actor = await _stored(exchange, instance.actor_id)
     return json_answer({"actor": actor, "created": created})
@@ -62,35 +68,38 @@ async def create_actor(exchange: Exchange) -> Answer:
     """``POST /actors``: create an actor whose key is free, and start it."""
     wanted = await _read(exchange)
     runtime = exchange.service.runtime
-    actor_id = await runtime.create(wanted.definition, wanted.key, wanted.input)
+    actor_id = await runtime.create(wanted.definition, wanted.key, wanted.input, wanted.namespace)
     return json_answer({"actor": await _stored(exchange, actor_id)})
 
 
 async def list_actors(exchange: Exchange) -> Answer:
     """``GET /actors``: find actors by their ids, by name and key, or all of a name."""
     parameters = _parameters(exchange.query)
-    check_namespace(parameters.get("namespace", NAMESPACE))
-    records = await _find(exchange, parameters)
+    namespace = check_namespace(parameters.get("namespace", DEFAULT))
+    records = await _find(exchange, parameters, namespace)
     actors = [_described(record) for record in records]
     return json_answer({"actors": actors, "pagination": {"cursor": None}})
 
 
-async def _find(exchange: Exchange, parameters: dict[str, str]) -> list[ActorRecord]:
+async def _find(
+    exchange: Exchange, parameters: dict[str, str], namespace: str
+) -> list[ActorRecord]:
     records = exchange.service.runtime.records
-    name = parameters.get("name")
+    name = _valid(check_name, parameters["name"]) if "name" in parameters else None
     if "actor_ids" in parameters:
-        return await _find_by_ids(exchange, parameters["actor_ids"].split(","), name)
+        found = await _find_by_ids(exchange, parameters["actor_ids"].split(","), name)
+        return [record for record in found if namespace_of(record.name) == namespace]
     if name is None:
         message = "One of name and actor_ids is needed"
         raise ActionError(message, group="validation", code="invalid_input")
     if "key" in parameters:
         key = _valid(parse_key, parameters["key"])
         await _authorize(exchange, name, "get")
-        record = await records.identify_by_key(name, key)
+        record = await records.identify_by_key(stored_name(namespace, name), key)
         return [] if record is None else [record]
     exchange.service.admin.check(exchange.head)
     await _authorize(exchange, name, "manage")
-    return await records.list(name)
+    return await records.list(stored_name(namespace, name))
 
 
 async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> list[ActorRecord]:
@@ -113,7 +122,7 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
     return [
         record
         for record in found
-        if record and name in {None, record.name} and record.name not in hidden
+        if record and name in {None, name_of(record.name)} and name_of(record.name) not in hidden
     ]
 
 
@@ -141,7 +150,9 @@ async def _authorize(exchange: Exchange, name: str, intent: Intent) -> None:
 
 async def _created(exchange: Exchange, wanted: _Wanted) -> bool:
     try:
-        await exchange.service.runtime.create(wanted.definition, wanted.key, wanted.input)
+        await exchange.service.runtime.create(
+            wanted.definition, wanted.key, wanted.input, wanted.namespace
+        )
     except ActionError as error:
         if error.code != "duplicate_key":
             raise
@@ -159,11 +170,11 @@ async def _stored(exchange: Exchange, actor_id: str) -> dict[str, Any]:
 def _described(record: ActorRecord) -> dict[str, Any]:
     return {
         "actor_id": record.id,
-        "name": record.name,
+        "name": name_of(record.name),
         "key": serialize_key(record.key),
-        "namespace_id": NAMESPACE,
+        "namespace_id": namespace_of(record.name),
         "datacenter": "local",
-        "runner_name_selector": NAMESPACE,
+        "runner_name_selector": "default",
         "crash_policy": "sleep",
         "create_ts": round(record.created_at * 1000),
         "start_ts": None,
@@ -177,14 +188,14 @@ def _described(record: ActorRecord) -> dict[str, Any]:
 
 async def _read(exchange: Exchange) -> _Wanted:
     parameters = _parameters(exchange.query)
-    check_namespace(parameters.get("namespace", NAMESPACE))
+    namespace = check_namespace(parameters.get("namespace", DEFAULT))
     runtime = exchange.service.runtime
     members = _members(await exchange.read(runtime.limits.input * 4 // 3 + ENVELOPE))
     definition = definition_named(runtime, _valid(check_name, _text(members, "name")))
     key = _valid(parse_key, _text(members, "key"))
     await exchange.service.authorizer.check(definition, exchange.request("create"), creates=True)
     limit = runtime.limits_of(definition).input
-    return _Wanted(definition, key, input_from_wire(definition, _input(members, limit)))
+    return _Wanted(definition, namespace, key, input_from_wire(definition, _input(members, limit)))
 
 
 def _members(body: bytes) -> dict[str, Any]:

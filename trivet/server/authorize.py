@@ -27,6 +27,7 @@ from trivet.declare.errors import ActionError, Forbidden
 from trivet.declare.request import Request
 from trivet.logs import Throttled, about
 from trivet.protocol.faults import fault_of
+from trivet.runtime.namespaces import name_of
 from trivet.runtime.runtime import Runtime
 from trivet.runtime.store_faults import is_damaged
 
@@ -137,4 +138,5 @@ class Authorizer:
         if instance is not None:
             return instance.definition
         record = await self._runtime.records.identify(actor_id)
-        return None if record is None else self._runtime.registry.definitions.get(record.name)
+        name = "" if record is None else name_of(record.name)
+        return self._runtime.registry.definitions.get(name)

@@ -10,11 +10,11 @@ from trivet.declare.handle import Address
 from trivet.declare.request import Request
 from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget
 from trivet.protocol.messages import UNDEFINED
+from trivet.runtime.namespaces import is_namespace, namespace_of
 from trivet.runtime.runtime import Runtime
 from trivet.server.service import Service
 
 __all__ = [
-    "NAMESPACE",
     "check_namespace",
     "definition_named",
     "find_actor",
@@ -22,9 +22,6 @@ __all__ = [
     "not_now",
     "stopping",
 ]
-
-NAMESPACE = "default"
-"""The one namespace there is; clients use it unless they are told otherwise."""
 
 
 async def find_actor(
@@ -40,14 +37,26 @@ async def find_actor(
     if isinstance(target, DirectTarget):
         actor_id = target.actor_id
         definition = await service.authorizer.find(actor_id, request)
-        if definition is None:
+        wanted = request.headers.get("x-rivet-namespace")
+        if definition is None or (wanted and await _namespace(service, actor_id) != wanted):
             raise _not_found(actor_id)
         return definition, Address(actor_id=actor_id)
-    check_namespace(target.namespace)
+    namespace = check_namespace(target.namespace)
     definition = definition_named(service.runtime, target.name)
     await service.authorizer.check(definition, request, creates=target.create)
     given = input_from_wire(definition, target.input) if target.create else None
-    return definition, Address(key=target.key, create=target.create, input=given)
+    return definition, Address(
+        key=target.key, namespace=namespace, create=target.create, input=given
+    )
+
+
+async def _namespace(service: Service, actor_id: str) -> str | None:
+    """Return where the key of an actor counts."""
+    instance = service.runtime.directory.running(actor_id)
+    if instance is not None:
+        return instance.namespace
+    record = await service.runtime.records.load(actor_id)
+    return None if record is None else namespace_of(record.name)
 
 
 def not_now(target: GatewayTarget | None, why: Literal["starting", "stopping"]) -> ActionError:
@@ -92,15 +101,16 @@ def definition_named(runtime: Runtime, name: str) -> Definition:
     return definition
 
 
-def check_namespace(namespace: str) -> None:
-    """Check that a namespace is the one there is.
+def check_namespace(namespace: str) -> str:
+    """Return a namespace; it is made by its first actor.
 
     Raises:
-        ActionError: ``namespace.not_found``.
+        ActionError: ``namespace.not_found`` if none can be called so.
     """
-    if namespace != NAMESPACE:
-        message = f"This server has the namespace {NAMESPACE!r} only"
+    if not is_namespace(namespace):
+        message = "A namespace has up to 64 letters, digits, and . _ - behind the first"
         raise ActionError(message, group="namespace", code="not_found")
+    return namespace
 
 
 def input_from_wire(definition: Definition, given: Any) -> Any:
