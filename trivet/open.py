@@ -99,6 +99,7 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
     ssl_context: ssl.SSLContext | None = None,
     public: bool = False,
     origins: Collection[str] = (),
+    client_endpoint: str | None = None,
     base_path: str = "",
     admin_token: str | None = None,
     trusted_proxies: Collection[str] = (),
@@ -119,6 +120,8 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         ssl_context: Serve HTTPS with it.
         public: Whether actors that let everybody in may be reached from other machines.
         origins: Web pages that may use the server beside its own; ``"*"`` lets every page.
+        client_endpoint: Where official clients go on, if that is not where they came to: they
+            learn it from their first request.
         base_path: A path under which everything is served as well, like ``/api/rivet``.
         admin_token: What a client must show to delete actors, put them to sleep or list them;
             without one only this machine may.
@@ -140,6 +143,7 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
         ssl_context=ssl_context,
         public=public,
         origins=origins,
+        client_endpoint=client_endpoint,
         base_path=base_path,
         admin_token=admin_token,
         trusted_proxies=trusted_proxies,

@@ -12,7 +12,7 @@ import trio
 from hypothesis import given, strategies as st
 
 import trivet
-from tests.server.serving import serving
+from tests.server.serving import Serving, serving
 from trivet.client.local import LocalTransport
 from trivet.declare.handle import Address, Client
 from trivet.declare.registry import Registry
@@ -62,6 +62,12 @@ def test_a_name_cannot_look_like_another_namespace() -> None:
         Registry(Sly)
 
 
+async def listed(site: Serving, namespace: str, query: str) -> list[Any]:
+    reply = await site.http().request("GET", f"/actors?namespace={namespace}&{query}")
+    found: list[Any] = reply.json["actors"]
+    return found
+
+
 async def test_they_are_apart_in_every_way_and_over_a_restart(tmp_path: Path) -> None:
     """Trivet's client, the manager, gateway addresses, ids, and an actor's own calls."""
     storage = trivet.SqliteStorage(tmp_path / "a.db")
@@ -69,7 +75,6 @@ async def test_they_are_apart_in_every_way_and_over_a_restart(tmp_path: Path) ->
     for visit in (1, 2):
         async with serving(Counter, storage=storage, host="127.0.0.1") as site:
             site.runtime.client = Client(LocalTransport(site.runtime))
-            http = site.http()
             for number, namespace in enumerate(("default", "blue", "green"), 1):
                 host = site.server.url.removeprefix("http://")
                 async with trivet.open_client(f"http://{namespace}:@{host}") as client:
@@ -82,17 +87,15 @@ async def test_they_are_apart_in_every_way_and_over_a_restart(tmp_path: Path) ->
                     by_id = client.get_by_id(Counter, actor_id)
                     assert await by_id.call(Counter.add, 0) == visit * number
 
-                async def get(more: str, namespace: str = namespace) -> list[Any]:
-                    reply = await http.request("GET", f"/actors?namespace={namespace}&{more}")
-                    found: list[Any] = reply.json["actors"]
-                    return found
-
-                (found,) = await get("name=counter&key=a")
+                (found,) = await listed(site, namespace, "name=counter&key=a")
                 assert found["actor_id"] == actor_id
                 assert (found["name"], found["namespace_id"]) == ("counter", namespace)
-                assert await get(f"actor_ids={actor_id}") == [found]
-                assert await get(f"actor_ids={actor_id}", "another") == []
-                assert {one["key"] for one in await get("name=counter")} == {"a", "b"}
+                assert await listed(site, namespace, f"actor_ids={actor_id}") == [found]
+                assert await listed(site, "another", f"actor_ids={actor_id}") == []
+                assert {one["key"] for one in await listed(site, namespace, "name=counter")} == {
+                    "a",
+                    "b",
+                }
     assert len(set(ids.values())) == 3
 
 

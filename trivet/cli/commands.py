@@ -99,6 +99,9 @@ def trivet() -> None:
     help="A proxy's address or network: its X-Forwarded-For counts.",
 )
 @click.option(
+    "--client-endpoint", help="Where official clients go on, if that is not where they came to."
+)
+@click.option(
     "--hold",
     is_flag=True,
     help="Keep the socket open in a process of its own while the server restarts: after a crash, "
@@ -114,6 +117,7 @@ def serve(
     public: bool,
     admin_token: str | None,
     trusted_proxies: tuple[str, ...],
+    client_endpoint: str | None,
     hold: bool,
     verbose: bool,
 ) -> None:
@@ -146,6 +150,7 @@ def serve(
         listening=_inherited() if held is None else held.sockets,
         storage=storage,
         origins=origins,
+        client_endpoint=client_endpoint,
         public=public,
         admin_token=admin_token,
         trusted_proxies=trusted_proxies,

@@ -38,7 +38,10 @@ async def server_metadata(exchange: Exchange) -> Answer:
     be killed, a client of node that comes back at once may send its upgrade there, before it hears
     that this connection is dead as well, and would never try again.
     """
-    answer = json_answer({"runtime": RUNTIME, "version": _version()})
+    told = {"runtime": RUNTIME, "version": _version()}
+    if exchange.service.settings.client_endpoint is not None:
+        told["clientEndpoint"] = exchange.service.settings.client_endpoint
+    answer = json_answer(told)
     return attrs.evolve(answer, headers={**answer.headers, "connection": "close"})
 
 

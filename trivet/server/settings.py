@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 from collections.abc import Collection, Sequence
+from urllib.parse import urlsplit
 
 import attrs
 
@@ -21,6 +22,13 @@ def _check_origins(_instance: object, _field: object, origins: Collection[str]) 
 def _check_base_path(_instance: object, _field: object, path: str) -> None:
     if path and (not path.startswith("/") or path.endswith("/")):
         raise ValueError(f"base_path begins with a slash and does not end with one: {path!r}")
+
+
+def _check_endpoint(_instance: object, _field: object, url: str | None) -> None:
+    if url is not None:
+        parts = urlsplit(url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"client_endpoint is the http or https URL of a server, not {url!r}")
 
 
 def _check_proxies(_instance: object, _field: object, trusted: Collection[str]) -> None:
@@ -61,6 +69,8 @@ class ServerSettings:
         public: Whether actors without a connect hook may be reached from other machines.
         origins: Web pages that may use the server beside its own, like ``https://example.com``;
             ``"*"`` among them lets every page.
+        client_endpoint: Where official clients go on, if that is not where they came to, like
+            ``https://eu.example.com/actors``.
         base_path: A path under which everything is served as well, like ``/api/rivet``.
         admin_token: What a client must show to delete actors, put them to sleep or list them;
             without one only this machine may.
@@ -76,6 +86,7 @@ class ServerSettings:
     ssl_context: ssl.SSLContext | None = None
     public: bool = False
     origins: Collection[str] = attrs.field(default=(), validator=_check_origins)
+    client_endpoint: str | None = attrs.field(default=None, validator=_check_endpoint)
     base_path: str = attrs.field(default="", validator=_check_base_path)
     admin_token: str | None = attrs.field(default=None, validator=_check_token, repr=False)
     trusted_proxies: Collection[str] = attrs.field(default=(), validator=_check_proxies)
