@@ -165,8 +165,12 @@ class NetworkSocket(ClientWebSocket):
             return
         if self._socket is None:
             raise _lost(failure)
-        throttled.warning(
-            "mishap", "a raw WebSocket ended by a mishap", extra=about(), error=failure
+        throttled.log(
+            logging.WARNING,
+            "mishap",
+            "a raw WebSocket ended by a mishap",
+            extra=about(),
+            error=failure,
         )
 
     async def _write(self, socket: WebSocketConnection) -> None:

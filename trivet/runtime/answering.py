@@ -9,7 +9,8 @@ import trio
 
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.runtime.atomic import all_or_nothing
-from trivet.runtime.call import Call, restarting
+from trivet.runtime.call import Call
+from trivet.runtime.cut_errors import restarting
 from trivet.runtime.hooks import enter_beside, enter_call
 from trivet.runtime.mailbox import overloaded
 from trivet.runtime.results import copied

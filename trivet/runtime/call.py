@@ -12,6 +12,8 @@ from trivet.declare.definition import Method
 from trivet.declare.errors import ActionError
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.protocol.faults import Fault, error_of, fault_of
+from trivet.runtime.cut_errors import restarting, timed_out
+from trivet.runtime.replies import reply, reply_failure
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, current_turn, running_action
@@ -26,16 +28,6 @@ __all__ = ["Ask", "Call", "InlineTurn", "InstanceMoved", "Submission", "current_
 
 class InstanceMoved(Exception):
     """The instance stopped before the call began: the next one serves it."""
-
-
-def restarting() -> ActionError:
-    """Make the error of a call that was cut because its actor stopped."""
-    return ActionError("The actor is restarting", group="actor", code="restarting")
-
-
-def timed_out() -> ActionError:
-    """Make the error of an action that ran longer than it may."""
-    return ActionError("Action timed out", group="actor", code="action_timed_out")
 
 
 def current_deadline() -> float:
@@ -263,7 +255,7 @@ class Submission(Call):
         """Reply over the connection."""
         conn = self.conn
         assert conn is not None
-        conn.reply(self.call_id, self.method, value)
+        reply(conn, self.call_id, self.method, value)
 
     def failed(self, error: BaseException) -> None:
         """Report the failure over the connection."""
@@ -273,7 +265,7 @@ class Submission(Call):
         """Tell the client that the call failed, or was not accepted."""
         conn = self.conn
         assert conn is not None
-        conn.reply_failure(self.call_id, fault)
+        reply_failure(conn, self.call_id, fault)
 
     def moved(self) -> None:
         """Put the message back into the inbox."""

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from trivet.runtime.call import Call, restarting
+from trivet.runtime.call import Call
+from trivet.runtime.cut_errors import restarting
 from trivet.runtime.turn import action_of, turn_of
 
 if TYPE_CHECKING:

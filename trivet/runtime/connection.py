@@ -16,24 +16,21 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from trivet.declare.errors import ConnStateNotEnabled, Error
+from trivet.declare.errors import ConnStateNotEnabled
 from trivet.declare.event import Event, Overflow
 from trivet.declare.interfaces import CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
-from trivet.protocol.faults import Fault, fault_of
-from trivet.runtime.call import restarting
+from trivet.protocol.faults import fault_of
 from trivet.runtime.callers import client_left
 from trivet.runtime.disconnecting import disconnect
 from trivet.runtime.moment import Moment
 from trivet.runtime.parked import Parked
-from trivet.runtime.results import misfit
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn
 
 if TYPE_CHECKING:
-    from trivet.declare.definition import Method
     from trivet.ports import Frame
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
@@ -209,50 +206,6 @@ class Connection(Conn[Any]):
             return link.push(frame, event=event, overflow=overflow)
         gate.emit(lambda: self.abandoned or link.push(frame, event=event, overflow=overflow))
         return True
-
-    def reply(self, call_id: int, method: Method, value: Any) -> None:
-        """Send an action's result, or drop it if the connection is gone."""
-        if self.inbox is None or self.phase is not ConnectionState.OPEN:
-            self._reply_late(call_id)
-            return
-        try:
-            frame = self.inbox.link.encoder.reply(call_id, method.binder.result, value)
-        except Error as error:
-            where = f"{self.instance.label}.{method.name}"
-            too_long = error.group == "message"
-            self.reply_failure(
-                call_id, fault_of(error if too_long else misfit(error, where), where=where)
-            )
-            return
-        self._push_reply(call_id, frame)
-
-    def reply_failure(self, call_id: int, fault: Fault) -> None:
-        """Send an action's error, or drop it if the connection is gone."""
-        if self.inbox is None or self.phase is not ConnectionState.OPEN:
-            self._reply_late(call_id)
-            return
-        self._push_reply(call_id, self.inbox.link.encoder.failure(call_id, fault))
-
-    def _reply_late(self, call_id: int) -> None:
-        """Answer a call that resisted when it was cut: what came of it, nobody will know."""
-        if self.inbox is not None and self.phase is ConnectionState.PARKED:
-            fault = fault_of(restarting(), where=self.label)
-            self.inbox.link.push(self.inbox.link.encoder.failure(call_id, fault))
-        else:
-            self.instance.runtime.observer.count("reply_dropped")
-
-    def _push_reply(self, call_id: int, frame: Frame) -> None:
-        assert self.inbox is not None
-        gate, link, encoder = self.instance.gate, self.inbox.link, self.inbox.link.encoder
-        if gate.is_open:
-            link.push(frame)
-        else:
-            gate.emit(
-                lambda: self.abandoned or link.push(frame),
-                lambda error: link.push(
-                    encoder.failure(call_id, fault_of(error, where=self.label))
-                ),
-            )
 
     def open(self) -> None:
         """Say Init, then what was sent before it."""

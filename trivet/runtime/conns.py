@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
+from trivet.declare.definition import EventBinding
 from trivet.declare.interfaces import Conn, ConnMap
 
 if TYPE_CHECKING:
@@ -71,6 +72,21 @@ class Connections(ConnMap[Any]):
         """Return a snapshot of who hears an event."""
         listening = self._subscribers.get(name)
         return tuple(listening.values()) if listening else ()
+
+    def broadcast(self, binding: EventBinding, payload: object, exclude: Conn[Any] | None) -> None:
+        """Send an event to its subscribers, encoded once for each kind of link."""
+        receivers = self.subscribers(binding.name)
+        if not receivers:
+            binding.shape.copy(payload)
+            return
+        frames: dict[Any, Any] = {}
+        for conn in receivers:
+            if conn is exclude or conn.inbox is None:
+                continue
+            encoder = conn.inbox.link.encoder
+            if encoder not in frames:
+                frames[encoder] = encoder.event(binding, payload)
+            conn.push(frames[encoder], binding.name, binding.overflow)
 
     def _forget(self, name: str, conn: Connection) -> None:
         listening = self._subscribers.get(name)

@@ -102,7 +102,11 @@ class Directory:
 
     def remove(self, instance: Instance) -> None:
         """Forget an instance that has ended, or could not start."""
-        self._of_name(instance.stored_name).pop(instance.key, None)
+        named = self._by_key.get(instance.stored_name, {})
+        named.pop(instance.key, None)
+        if not named:
+            # Whoever can ask can make up namespaces: none is kept for nobody.
+            self._by_key.pop(instance.stored_name, None)
         self._by_id.pop(instance.actor_id, None)
 
     def parked(self, actor_id: str) -> Iterable[Inbox]:
@@ -122,13 +126,10 @@ class Directory:
         if not inboxes:
             self._parked.pop(inbox.parked.actor_id, None)
 
-    def _of_name(self, name: str) -> dict[tuple[str, ...], Instance]:
-        return self._by_key.setdefault(name, {})
-
     def _find(self, definition: Definition, address: Address) -> Instance | None:
         if address.actor_id is None:
-            name = stored_name(address.namespace, definition.name)
-            return self._of_name(name).get(address.key)
+            named = self._by_key.get(stored_name(address.namespace, definition.name))
+            return None if named is None else named.get(address.key)
         instance = self._by_id.get(address.actor_id)
         return instance if instance is None or instance.definition is definition else None
 
@@ -139,7 +140,7 @@ class Directory:
             if record is None or name_of(record.name) != definition.name:
                 raise not_found(definition.name, key)
             namespace, key = namespace_of(record.name), record.key
-        named = self._of_name(stored_name(namespace, definition.name))
+        named = self._by_key.setdefault(stored_name(namespace, definition.name), {})
         instance = named.get(key)
         if instance is not None:
             return instance

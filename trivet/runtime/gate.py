@@ -23,11 +23,9 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, Error, ValidationError
-from trivet.logs import Throttled
 from trivet.ports import StorageError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
@@ -36,16 +34,13 @@ from trivet.runtime.effects import Drop, Effects, Release
 from trivet.runtime.passage import Passage
 from trivet.runtime.saver import Saver
 from trivet.runtime.state_watch import look_at_state, watch_state
-from trivet.runtime.store_faults import not_serializable, save_fault
-from trivet.runtime.subjects import about_instance
+from trivet.runtime.store_faults import not_serializable, report, save_fault
 from trivet.runtime.turn import Turn, action_of, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = ["Gate"]
-
-throttled = Throttled(logging.getLogger(__name__))
 
 
 class Gate:
@@ -260,7 +255,7 @@ class Gate:
                 await self._passage(must_end=True).wait()
             await self.saver.wait_landed()  # the next instance starts behind it
         except ActionError as error:
-            self._report("last", "the last save failed", error)
+            report(self._instance, "last", "the last save failed", error)
             return False
         return True
 
@@ -364,7 +359,7 @@ class Gate:
             self._release(self._saved_with)
             self.advance()
             return
-        self._report("refused", "the store refused its segment", error)
+        report(self._instance, "refused", "the store refused its segment", error)
         self._fail(save_fault(error))
 
     def _release(self, count: int) -> None:
@@ -376,7 +371,7 @@ class Gate:
 
     def _fail(self, fault: Fault) -> None:
         self._instance.runtime.observer.count("save_failed")
-        self._report(fault.code, fault.message, fault.metadata or fault.code)
+        report(self._instance, fault.code, fault.message, fault.metadata or fault.code)
         if not self.holds:  # nobody was told anything that is lost: the next save takes it all
             self._drop(fault)
             self._instance.autosave()
@@ -400,7 +395,3 @@ class Gate:
             self._instance.runtime.observer.count("effect_dropped")
         else:
             drop(error_of(fault))
-
-    def _report(self, kind: str, problem: str, why: object) -> None:
-        subject = about_instance(self._instance)
-        throttled.error(kind, "%s: %s: %s", self._instance.label, problem, why, extra=subject)

@@ -20,15 +20,16 @@ from trivet.declare.definition import Definition
 from trivet.declare.errors import NoConnectionError
 from trivet.declare.event import Event
 from trivet.declare.handle import Address, Client
-from trivet.declare.interfaces import SHORT_KINDS, Conn
+from trivet.declare.interfaces import Conn
 from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
 from trivet.runtime.background import Background
 from trivet.runtime.call import Call
 from trivet.runtime.conns import Connections
+from trivet.runtime.expiry import expire
 from trivet.runtime.gate import Gate
 from trivet.runtime.journal import Journal
-from trivet.runtime.mailbox import Mailbox, overloaded
+from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.namespaces import DEFAULT, stored_name
 from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.outgoing import OutgoingTransport
@@ -317,6 +318,16 @@ class Instance:
         elif self._worker is not None and self._worker.call is call:
             self._worker.cut(late=False)
 
+    def cut_late(self, now: float) -> float:
+        """Cut the running call if its time is over; return when that is."""
+        running = self._worker.call if self._worker is not None else None
+        if running is None:
+            return math.inf
+        if running.ends > now:
+            return running.ends
+        self.worker.cut(late=True)
+        return math.inf
+
     def arm(self, when: float) -> None:
         """Have ``deadline_passed`` called no later than ``when``."""
         self.runtime.deadlines.arm(self, when)
@@ -328,27 +339,8 @@ class Instance:
             self.arm(self.save_at)
 
     def deadline_passed(self, now: float) -> float:
-        """Save what is due, cut the running call and give up waiting ones whose time is over."""
-        if self.save_at <= now:
-            self.save_at = math.inf
-            self.gate.autosave()
-        again = self.save_at
-        running = self._worker.call if self._worker is not None else None
-        if running is not None and running.ends <= now:
-            self.worker.cut(late=True)
-        elif running is not None:
-            again = min(again, running.ends)
-        for turn in self.mailbox.waiting():
-            if not isinstance(turn, Call):
-                continue
-            if turn.ends > now:
-                again = min(again, turn.ends)
-            elif self.mailbox.withdraw(turn):
-                self.runtime.observer.count("request_expired")
-                turn.failed(overloaded(self.limits.mailbox))
-                if turn.conn is not None and turn.conn.kind not in SHORT_KINDS:
-                    self.reception.call_dropped(turn.conn)
-        return again
+        """Do what is due by now, and return when there is more."""
+        return expire(self, now)
 
     def turn_ended(self, turn: Turn) -> None:
         """End a turn and hand the actor on."""
@@ -391,19 +383,7 @@ class Instance:
 
     def broadcast(self, event: Event[T], payload: T, /, exclude: Conn[Any] | None) -> None:
         """Send an event to its subscribers, encoded once for each kind of link."""
-        binding = self.definition.event(event)
-        receivers = self.conns.subscribers(binding.name)
-        if not receivers:
-            binding.shape.copy(payload)
-            return
-        frames: dict[Any, Any] = {}
-        for conn in receivers:
-            if conn is exclude or conn.inbox is None:
-                continue
-            encoder = conn.inbox.link.encoder
-            if encoder not in frames:
-                frames[encoder] = encoder.event(binding, payload)
-            conn.push(frames[encoder], binding.name, binding.overflow)
+        self.conns.broadcast(self.definition.event(event), payload, exclude)
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Take the actor's turn."""

@@ -25,8 +25,9 @@ from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.lifecycle.connection import ConnectionState
 from trivet.logs import Throttled
 from trivet.protocol.faults import fault_of
-from trivet.runtime.call import Call, restarting
+from trivet.runtime.call import Call
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.cut_errors import restarting
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import trio
 
 from trivet.declare.errors import AlreadyInTurnError
-from trivet.runtime.call import restarting
 from trivet.runtime.cleanup import bounded_cleanup
+from trivet.runtime.cut_errors import restarting
 from trivet.runtime.state_watch import look_at_end, look_at_state
 from trivet.runtime.turn import Turn, running_turn, turn_of
 

@@ -26,6 +26,7 @@ from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.mailbox import overloaded
+from trivet.runtime.replies import reply_failure
 from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
@@ -235,12 +236,12 @@ class Reception:
         method = self._instance.definition.methods_by_name.get(message.name)
         if method is None:
             error = not_found(message.name)
-            conn.reply_failure(message.id, fault_of(error, where=conn.label))
+            reply_failure(conn, message.id, fault_of(error, where=conn.label))
             return
         try:
             call = _call(conn, method, message)
         except Error as error:
-            conn.reply_failure(message.id, fault_of(error, where=f"{conn.label} {method.name}"))
+            reply_failure(conn, message.id, fault_of(error, where=f"{conn.label} {method.name}"))
             return
         if call.deadline < math.inf and call.deadline <= trio.current_time():
             self._instance.runtime.observer.count("request_expired")

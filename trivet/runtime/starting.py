@@ -25,8 +25,8 @@ from trivet.declare.values import plain_of
 from trivet.logs import Throttled
 from trivet.ports import ActorRecord, KeyTaken, StoredConnection
 from trivet.protocol.faults import error_of
-from trivet.runtime.call import restarting
 from trivet.runtime.connection import NO_REQUEST, Connection
+from trivet.runtime.cut_errors import restarting
 from trivet.runtime.hooks import late, leave_at_start
 from trivet.runtime.results import copied
 from trivet.runtime.state import State

@@ -1,19 +1,33 @@
-"""What callers hear when a store does not do what it should: fixed texts, and no text of its own."""
+"""What callers hear when a store does not do what it should: fixed texts, and no text of its own.
+
+What the log hears has the store's words.
+"""
 
 from __future__ import annotations
 
+import logging
+from typing import TYPE_CHECKING
+
 from trivet.declare.errors import ActionError, ValidationError
+from trivet.logs import Throttled
 from trivet.ports import RecordDamaged, StorageError, StorageFull
 from trivet.protocol.faults import Fault
+from trivet.runtime.subjects import about_instance
+
+if TYPE_CHECKING:
+    from trivet.runtime.instance import Instance
 
 __all__ = [
     "is_damaged",
     "not_serializable",
+    "report",
     "save_fault",
     "too_large",
     "unreadable",
     "unreadable_state",
 ]
+
+throttled = Throttled(logging.getLogger(__name__))
 
 NOT_SAVED = Fault("actor", "state_not_saved", "The actor's state could not be saved")
 FULL = Fault("actor", "state_not_saved", NOT_SAVED.message, {"reason": "storage_full"})
@@ -55,4 +69,11 @@ def too_large(size: int, limit: int) -> ActionError:
         group="actor",
         code="state_too_large",
         metadata={"size": size, "limit": limit},
+    )
+
+
+def report(instance: Instance, kind: str, problem: str, why: object) -> None:
+    """Log that something of an actor is not stored."""
+    throttled.error(
+        kind, "%s: %s: %s", instance.label, problem, why, extra=about_instance(instance)
     )

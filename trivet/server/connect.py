@@ -34,7 +34,6 @@ from trivet.runtime.inbox import Inbox
 from trivet.server.answers import RequestError
 from trivet.server.encoder import encoder_of
 from trivet.server.head import Head
-from trivet.server.http import Upgrade
 from trivet.server.origins import foreign_origin
 from trivet.server.raw_websocket import (
     attach_raw,
@@ -46,6 +45,7 @@ from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service, link_limits
 from trivet.server.targets import find_actor, not_now
+from trivet.server.upgrade import Upgrade
 
 __all__ = ["Session", "open_session", "refuse_session"]
 

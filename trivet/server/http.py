@@ -30,14 +30,15 @@ from trivet.link.limits import FrameBudget
 from trivet.link.transport import Transport
 from trivet.protocol.errors import IncomingTooLong
 from trivet.protocol.faults import fault_of
-from trivet.protocol.handshake import SocketOffer, parse_offer
+from trivet.protocol.handshake import parse_offer
 from trivet.runtime.body_stream import BodyStream
 from trivet.server.answers import Answer, RequestError, refusal
 from trivet.server.head import Head
 from trivet.server.peers import Proxies
 from trivet.server.stopping import Stopping
+from trivet.server.upgrade import Upgrade
 
-__all__ = ["HttpConnection", "ReadBody", "Upgrade"]
+__all__ = ["HttpConnection", "ReadBody"]
 
 IDLE_TIME: Final = 60.0
 """Seconds that a connection may wait for its next request."""
@@ -98,23 +99,6 @@ class _Body:
 
 
 Respond = Callable[[Head, ReadBody], Awaitable[Answer]]
-
-
-@attrs.frozen
-class Upgrade:
-    """A client that goes on as a WebSocket.
-
-    Attributes:
-        head: Its request.
-        offer: What it asks for in subprotocols.
-        handshake: How it is accepted.
-        received: What it sent behind its request.
-    """
-
-    head: Head
-    offer: SocketOffer
-    handshake: Handshake
-    received: bytes
 
 
 class _Unreadable(RequestError):
@@ -386,16 +370,9 @@ class HttpConnection:
         return is_complete
 
     async def _watch_client(self, scope: trio.CancelScope) -> None:
-        """Notice that the client leaves; what it sends already is kept for its next request."""
-        room = self._limits.request_head
-        try:
-            while room > 0 and (data := await self._transport.receive_some()):
-                self._http.receive_data(data)
-                room -= len(data)
-        except (trio.BrokenResourceError, trio.ClosedResourceError):
-            room = 1
-        if room > 0:
-            scope.cancel()
+        """Notice that the client leaves."""
+        await self.wait_left()
+        scope.cancel()
 
     async def _write(self, *events: h11.Event) -> None:
         data = b"".join(self._http.send(event) or b"" for event in events)

@@ -20,10 +20,10 @@ from trivet.declare.request import Request
 from trivet.link.limits import HARD_LIMIT, LinkLimits
 from trivet.link.transport import Transport
 from trivet.runtime.socket_inbox import SocketInbox
-from trivet.server.http import Upgrade
 from trivet.server.raw_link import RawEncoder, RawLink
 from trivet.server.requests import raw_request_of
 from trivet.server.service import Service, link_limits
+from trivet.server.upgrade import Upgrade
 
 __all__ = ["PREFIX", "attach_raw", "check_served", "is_raw_address", "raw_link"]
 

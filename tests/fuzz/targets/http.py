@@ -17,9 +17,10 @@ from trivet.protocol.codec import CODECS
 from trivet.protocol.handshake import parse_call_headers
 from trivet.server.answers import Answer, text_answer
 from trivet.server.head import Head
-from trivet.server.http import HttpConnection, ReadBody, Upgrade
+from trivet.server.http import HttpConnection, ReadBody
 from trivet.server.peers import Proxies
 from trivet.server.stopping import Stopping
+from trivet.server.upgrade import Upgrade
 
 LIMITS: Final = Limits(request_head=2000, request_headers=16)
 BODY: Final = 500

@@ -123,7 +123,11 @@ async def test_a_file_that_may_not_be_written_is_named(
     storage = SqliteStorage(tmp_path / "a.db")
     async with storage.open():
         pass
-    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+
+    def may(path: str, mode: int) -> bool:
+        return mode != os.W_OK
+
+    monkeypatch.setattr(os, "access", may)
     with pytest.raises(StorageError, match=r"a\.db is read-only"):
         async with storage.open():
             pass
