@@ -38,3 +38,11 @@ export async function returned(connection) {
   await reached(connection, "disconnected");
   await reached(connection, "connected");
 }
+
+/**
+ * The payload of an event's next occurrence. The server has heard of the subscription when it has
+ * answered a later call of the same connection.
+ */
+export function next(connection, event) {
+  return new Promise((resolve) => connection.once(event, resolve));
+}

@@ -1,0 +1,78 @@
+"""Actors whose hooks refuse clients, and look at their requests."""
+
+from __future__ import annotations
+
+import attrs
+
+from trivet.declare.action import action
+from trivet.declare.actor import Actor
+from trivet.declare.errors import UserError
+from trivet.declare.request import current_request
+
+__all__ = ["Doorman", "Porter", "Seen", "Wish"]
+
+SECRET = "the-key-is-under-the-mat"
+
+
+@attrs.frozen
+class Wish:
+    error: str = ""
+
+
+class Doorman(Actor[None, None, Wish | None], name="doorman"):
+    """Refuses those who wish for it."""
+
+    async def on_before_connect(self, params: Wish | None) -> None:
+        match (params or Wish()).error:
+            case "user":
+                raise UserError("Not today", code="refused", metadata={"until": "tomorrow"})
+            case "other":
+                raise ValueError(SECRET)
+            case _:
+                pass
+
+    @action
+    def greet(self) -> str:
+        return "welcome"
+
+
+@attrs.frozen
+class Seen:
+    """What the hooks saw of the request."""
+
+    method: str
+    path: str
+    agent: str
+    intent: str
+
+
+class Porter(Actor[None, Seen, Wish | None], name="porter"):
+    """Looks at the request of each client in both hooks."""
+
+    def __init__(self) -> None:
+        self.checked: list[Seen] = []
+
+    async def on_before_connect(self, params: Wish | None) -> None:
+        self.checked.append(look())
+
+    async def create_conn_state(self, params: Wish | None) -> Seen:
+        return look()
+
+    @action
+    def seen(self) -> list[Seen]:
+        """Return what each hook saw of this client."""
+        return [self.checked[-1], self.conn.state]
+
+    @action
+    def later(self) -> str:
+        """Look for a request where there is none."""
+        try:
+            return current_request().method
+        except LookupError:
+            return "none"
+
+
+def look() -> Seen:
+    request = current_request()
+    agent = request.headers.get("user-agent", "")
+    return Seen(request.method, request.path, agent, request.intent)
