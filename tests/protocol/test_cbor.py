@@ -94,6 +94,8 @@ NATIVE_VALUES = {
     "c100": datetime(1970, 1, 1, tzinfo=UTC),
     "c11a5e0be100": datetime(2020, 1, 1, tzinfo=UTC),
     "c1fb3fe0000000000000": datetime(1970, 1, 1, 0, 0, 0, 500_000, UTC),
+    # The last moment that a client can send: a float of seconds has its milliseconds still.
+    "c1fb424d7ffa20bfffbe": datetime(9999, 12, 31, 23, 59, 59, 998_000, UTC),
     "c249010000000000000000": 2**64,
     "c349010000000000000000": -(2**64) - 1,
     "1bffffffffffffffff": 2**64 - 1,

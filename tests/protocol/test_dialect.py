@@ -96,6 +96,14 @@ def test_lowering_changes_nothing_of_the_application(dialect: Dialect) -> None:
     assert tree["a"] is not value["a"]
 
 
+@pytest.mark.parametrize("dialect", [cbor.TAGGED, json.TAGGED], ids=["tagged", "json"])
+def test_the_elements_of_a_set_are_not_taken_for_a_tag(dialect: Dialect) -> None:
+    texts = {"$BigInt", "$x"}
+    tag, elements = dialect.lower(texts)
+    assert (tag, sorted(elements)) == ("$Set", ["$BigInt", "$x"])
+    assert dialect.revive([tag, elements]) == texts
+
+
 @EVERY
 def test_shared_parts_are_no_cycle(dialect: Dialect) -> None:
     shared = [1]

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import cbor2
@@ -34,6 +34,9 @@ __all__ = ["NATIVE", "TAGGED", "decode", "encode", "integer8", "write"]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONG_INTEGER = 2**32
+# From here, in the year 2242, a float of seconds does not tell microseconds apart any more; the
+# milliseconds of JavaScript it does.
+_LAST_EXACT = 2.0**33
 # Clients send integers from here to there as floats, and floats compare fastest with floats.
 _LEAST_FLOAT, _LAST_FLOAT = 2.0**32, 2.0**53
 
@@ -177,6 +180,8 @@ NATIVE = Dialect(
 
 def _read_date(seconds: float, _immutable: bool) -> datetime:
     try:
+        if not -_LAST_EXACT < seconds < _LAST_EXACT:
+            return _EPOCH + timedelta(milliseconds=round(seconds * 1000))
         # The same moment as adding a timedelta to the epoch, in half the time.
         return datetime.fromtimestamp(seconds, UTC)
     except (OSError, OverflowError, ValueError):

@@ -162,7 +162,9 @@ class Dialect:
         return result
 
     def _lower_set(self, value: set[Any] | frozenset[Any], depth: int) -> list[Any]:
-        return ["$Set", self.lower(elements_of(value), opened(depth))]
+        # The elements are no list of their own: two that look like a tag are not escaped.
+        inner = opened(opened(depth)) if value else opened(depth)
+        return ["$Set", [self.lower(element, inner) for element in elements_of(value)]]
 
     def _revive_list(self, items: list[Any]) -> Any:
         revivers = self._revivers
@@ -171,13 +173,19 @@ class Dialect:
             tag, content = items
             if type(tag) not in _REVIVED:
                 items[0] = revivers[type(tag)](tag)
-            if type(content) not in _REVIVED and content != []:
+            if self._tagged and tag == "$Set" and type(content) is list:
+                self._revive_items(items[1])
+            elif type(content) not in _REVIVED and content != []:
                 items[1] = revivers[type(content)](content)
             return read_tag(items) if self._tagged else items
+        self._revive_items(items)
+        return items
+
+    def _revive_items(self, items: list[Any]) -> None:
+        revivers = self._revivers
         for index, item in enumerate(items):
             if type(item) not in _REVIVED:
                 items[index] = revivers[type(item)](item)
-        return items
 
     def _revive_dict(self, members: dict[Any, Any]) -> dict[str, Any]:
         revivers = self._revivers
