@@ -21,6 +21,7 @@ function answer(message) {
 class Test {
   constructor({ endpoint, encoding }) {
     this.endpoint = endpoint;
+    this.encoding = encoding;
     this.client = createClient({ endpoint, encoding });
   }
 
