@@ -10,6 +10,8 @@ from tests.interop.acceptance.handles import Diary
 from tests.interop.acceptance.hooks import Doorman, Porter
 from tests.interop.acceptance.lookup import Born
 from tests.interop.acceptance.metadata import Named
+from tests.interop.acceptance.raw_http import Deaf, Site
+from tests.interop.acceptance.raw_websocket import Echoing
 from tests.interop.acceptance.server_connections import Desk
 from tests.interop.acceptance.state import Ledger, Plain, Settings, SlowLedger
 from tests.interop.acceptance.vars import Notebook
@@ -20,6 +22,6 @@ __all__ = ["registry"]
 
 registry = Registry(
     *(Tally, Desk, Gate, Doorman, Porter, Brief, Patient, Worker, Failing, Diary, Born),
-    *(Ledger, SlowLedger, Settings, Plain, Notebook, Named),
+    *(Ledger, SlowLedger, Settings, Plain, Notebook, Named, Site, Deaf, Echoing),
     naming=camel_case,
 )
