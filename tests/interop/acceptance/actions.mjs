@@ -47,6 +47,12 @@ export async function delegated({ client }) {
   ]);
 }
 
+export async function concurrent({ client }) {
+  return await byBothWays(client.pair.getOrCreate([]), (actor) =>
+    Promise.all([actor.wait(), actor.finish()]),
+  );
+}
+
 export async function largeRequest({ client }, size) {
   return await client.worker.getOrCreate([]).length("x".repeat(size));
 }

@@ -10,7 +10,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.errors import ActionError, UserError
 
-__all__ = ["Brief", "Patient", "Worker"]
+__all__ = ["Brief", "Pair", "Patient", "Steady", "Worker"]
 
 
 class Brief(Actor, name="brief", action_timeout=0.05):
@@ -21,9 +21,8 @@ class Brief(Actor, name="brief", action_timeout=0.05):
         await trio.sleep_forever()
 
     @action
-    async def answer(self) -> str:
-        await trio.lowlevel.checkpoint()
-        return "in time"
+    def answer(self) -> str:
+        return "still here"
 
     @action
     def compute(self) -> str:
@@ -32,6 +31,15 @@ class Brief(Actor, name="brief", action_timeout=0.05):
         while trio.current_time() < end:
             pass
         return "computed"
+
+
+class Steady(Actor, name="steady", action_timeout=30):
+    """Has more time than it needs."""
+
+    @action
+    async def answer(self) -> str:
+        await trio.lowlevel.checkpoint()
+        return "in time"
 
 
 class Patient(Actor, name="patient", action_timeout=math.inf):
@@ -91,3 +99,20 @@ class Worker(Actor[list[str]], name="worker"):
     @action
     def repeat(self, times: int) -> str:
         return "x" * times
+
+
+class Pair(Actor, name="pair", concurrent=True):
+    """Has one action that waits for another."""
+
+    def __init__(self) -> None:
+        self.finished = trio.Event()
+
+    @action
+    async def wait(self) -> str:
+        await self.finished.wait()
+        return "waited"
+
+    @action
+    async def finish(self) -> str:
+        self.finished.set()
+        return "finished"

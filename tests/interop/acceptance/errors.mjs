@@ -27,7 +27,7 @@ export async function timedOut({ client }) {
 }
 
 export async function inTime({ client }) {
-  return await client.brief.getOrCreate([]).answer();
+  return await client.steady.getOrCreate([]).answer();
 }
 
 export async function twoTimeouts({ client }) {

@@ -36,3 +36,24 @@ export async function request({ client }) {
 export async function noRequest({ client }) {
   return await client.porter.getOrCreate(["door"]).connect().later();
 }
+
+/** What is noted after some numbers were set; what each call gives, for there may be errors. */
+export async function changes({ client }, numbers) {
+  const watchman = client.watchman.getOrCreate(["one"]);
+  const calls = [];
+  for (const number of numbers) {
+    calls.push(await watchman.action({ name: "set", args: [number] }).catch(reason));
+  }
+  return { calls, notes: await watchman.notes(), state: await watchman.action(get) };
+}
+
+export async function readings({ client }) {
+  const watchman = client.watchman.getOrCreate(["one"]);
+  return [await watchman.action(get), await watchman.action(get), await watchman.notes()];
+}
+
+const get = { name: "get", args: [] };
+
+function reason({ group, code }) {
+  return `${group}.${code}`;
+}

@@ -1,4 +1,4 @@
-"""Actors whose hooks refuse clients, and look at their requests."""
+"""Actors whose hooks refuse clients, look at their requests, and watch the state."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from trivet.declare.actor import Actor
 from trivet.declare.errors import UserError
 from trivet.declare.request import current_request
 
-__all__ = ["Doorman", "Porter", "Seen", "Wish"]
+__all__ = ["Doorman", "Porter", "Seen", "Watchman", "Wish"]
 
 SECRET = "the-key-is-under-the-mat"
 
@@ -70,6 +70,30 @@ class Porter(Actor[None, Seen, Wish | None], name="porter"):
             return current_request().method
         except LookupError:
             return "none"
+
+
+class Watchman(Actor[int], name="watchman"):
+    """Notes each change of its state, and changes thirteen by itself."""
+
+    def __init__(self) -> None:
+        self.noted: list[int] = []
+
+    def on_state_change(self) -> None:
+        self.noted.append(self.state)
+        if self.state == 13:
+            self.state += 1
+
+    @action
+    def set(self, number: int) -> None:
+        self.state = number
+
+    @action
+    def get(self) -> int:
+        return self.state
+
+    @action
+    def notes(self) -> list[int]:
+        return self.noted
 
 
 def look() -> Seen:

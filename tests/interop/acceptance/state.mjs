@@ -67,3 +67,20 @@ export async function independent({ client }) {
   const ids = [await one.myId(), await two.myId()];
   return { different: ids[0] !== ids[1], pongs: [await one.ping(), await two.ping()] };
 }
+
+/** Call actions, over a connection, and return what was heard of changes, and how many there were. */
+export async function changes({ client }, calls) {
+  const watched = client.watched.getOrCreate(["one"]).connect();
+  const heard = [];
+  watched.on("changed", (length) => heard.push(length));
+  const results = [];
+  for (const [name, ...args] of calls) results.push(await watched.action({ name, args }));
+  return { results, heard, calls: await watched.countCalls() };
+}
+
+export async function onlyReading({ client }) {
+  const connection = client.watched.getOrCreate(["one"]).connect();
+  await connection.length();
+  await connection.dispose();
+  return await client.watched.getOrCreate(["one"]).countCalls();
+}

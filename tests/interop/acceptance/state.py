@@ -11,7 +11,7 @@ from trivet.declare.errors import ConnStateNotEnabled, StateNotEnabled
 from trivet.declare.event import Event
 from trivet.declare.options import Limits
 
-__all__ = ["Ledger", "OldSettings", "Plain", "Settings", "SlowLedger"]
+__all__ = ["Ledger", "OldSettings", "Plain", "Settings", "SlowLedger", "Watched"]
 
 
 class Ledger(
@@ -83,6 +83,52 @@ class Settings(Actor[Values], name="settings"):
     def values(self) -> list[str]:
         """Show all, with their types."""
         return [repr(value) for value in attrs.astuple(self.state, recurse=False)]
+
+
+class Watched(Actor[list[int]], name="watched"):
+    """Tells of each change of its state."""
+
+    changed = Event[int]()
+
+    def __init__(self) -> None:
+        self.calls = 0
+
+    def on_state_change(self) -> None:
+        self.calls += 1
+        self.broadcast(Watched.changed, len(self.state))
+
+    @action
+    def append(self, times: int) -> int:
+        """Change the state often."""
+        for _ in range(times):
+            self.state.append(len(self.state))
+        return len(self.state)
+
+    @action
+    def change_all(self, times: int) -> int:
+        """Change a number of a large state often, and return their sum."""
+        for index in range(times):
+            self.state[index] += 1
+        return sum(self.state)
+
+    @action
+    def total(self) -> int:
+        """Compute something."""
+        doubled = [2 * number for number in self.state]
+        return sum(doubled)
+
+    @action
+    def length(self) -> int:
+        return len(self.state)
+
+    @action
+    def is_one_object(self) -> bool:
+        first, second = self.state, self.state
+        return first is second
+
+    @action
+    def count_calls(self) -> int:
+        return self.calls
 
 
 class Plain(Actor, name="plain"):

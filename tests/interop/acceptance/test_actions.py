@@ -56,6 +56,10 @@ async def test_what_another_coroutine_returns_or_raises(run: Run) -> None:
     assert [reason(called[1]), reason(connected[1])] == ["user.empty"] * 2
 
 
+async def test_two_actions_at_a_time(run: Run) -> None:
+    assert await run("concurrent") == [["waited", "finished"]] * 2
+
+
 async def test_a_large_request(run: Run) -> None:
     assert await run("largeRequest", INCOMING - 100) == INCOMING - 100
 

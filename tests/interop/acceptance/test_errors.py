@@ -51,7 +51,7 @@ async def test_a_timeout_of_the_class(run: Run) -> None:
     result = await run("timedOut")
     refused = result["refused"]
     assert (refused["group"], refused["code"]) == ("actor", "action_timed_out")
-    assert result["later"] == "in time"
+    assert result["later"] == "still here"
 
 
 async def test_an_action_in_time(run: Run) -> None:

@@ -40,6 +40,27 @@ async def test_an_actor_that_failed_for_one_lets_in_another(run: Run) -> None:
     assert await run("letInAfterErrors") == ["welcome", "connected"]
 
 
+async def test_a_hook_for_changes_may_write_attributes(run: Run) -> None:
+    assert await run("changes", [5]) == {"calls": [None], "notes": [5], "state": 5}
+
+
+async def test_a_hook_for_changes_runs_for_each(run: Run) -> None:
+    assert (await run("changes", [1, 2, 3]))["notes"] == [1, 2, 3]
+
+
+async def test_a_hook_for_changes_does_not_run_for_readers(run: Run) -> None:
+    assert await run("readings") == [0, 0, []]
+
+
+async def test_a_hook_for_changes_must_not_change(run: Run) -> None:
+    """The call fails; what the hook did is undone."""
+    assert await run("changes", [1, 13]) == {
+        "calls": [None, "actor.state_mutation_reentrant"],
+        "notes": [1, 13],
+        "state": 13,
+    }
+
+
 async def test_both_hooks_see_the_request(run: Run) -> None:
     before, create = (await run("request"))["connected"]
     assert before == create

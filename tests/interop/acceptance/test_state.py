@@ -35,6 +35,49 @@ async def serving(
         nursery.cancel_scope.cancel()
 
 
+async def test_a_change_is_told(run: Run) -> None:
+    expected = {"results": [1], "heard": [1], "calls": 1}
+    assert await run("changes", [["append", 1]]) == expected
+
+
+async def test_each_action_that_changes_is_told(run: Run) -> None:
+    expected = {"results": [1, 2, 3], "heard": [1, 2, 3], "calls": 3}
+    assert await run("changes", [["append", 1]] * 3) == expected
+
+
+async def test_reading_is_not_told(run: Run) -> None:
+    calls = [["length"], ["append", 1], ["length"]]
+    expected = {"results": [0, 1, 1], "heard": [1], "calls": 1}
+    assert await run("changes", calls) == expected
+
+
+async def test_many_changes_of_one_action_are_told_once(run: Run) -> None:
+    expected = {"results": [100], "heard": [100], "calls": 1}
+    assert await run("changes", [["append", 100]]) == expected
+
+
+async def test_the_state_is_one_object(run: Run) -> None:
+    expected = {"results": [True], "heard": [], "calls": 0}
+    assert await run("changes", [["isOneObject"]]) == expected
+
+
+async def test_many_changes_of_a_large_state_are_told_once(run: Run) -> None:
+    """So it is looked through once for each action, however many changes there are."""
+    size = 20_000
+    result = await run("changes", [["append", size], ["changeAll", 200]])
+    assert result["results"] == [size, sum(range(size)) + 200]
+    assert result["calls"] == 2
+
+
+async def test_computing_is_not_told(run: Run) -> None:
+    calls = [["append", 3], ["total"]]
+    assert await run("changes", calls) == {"results": [3, 6], "heard": [3], "calls": 1}
+
+
+async def test_coming_and_going_is_not_told(run: Run) -> None:
+    assert await run("onlyReading") == 0
+
+
 class WatchedStorage(SqliteStorage):
     """A store that says when it has stored something."""
 
