@@ -12,9 +12,9 @@ ROUNDS ?= 500
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# The official JavaScript client, for tests/interop.
-INTEROP := tests/interop
-PACKAGES := $(INTEROP)/node_modules/.installed
+# Packages of npm: the official JavaScript client, and what runs it in a browser.
+INTEROP := tests/interop/node_modules/.installed
+BROWSER := tests/browser/node_modules/.installed
 SOURCES := $(wildcard trivet tests benchmarks examples)
 
 # Tests find `node` and `npm` in the environment, not on the machine.
@@ -43,10 +43,10 @@ serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
 	$(BIN)/trivet serve examples.chat_room:registry
 
 ##@ Change it
-test: $(INSTALLED) $(PACKAGES) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
+test: $(INSTALLED) $(INTEROP) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
 	$(PYTEST) -m "not system and not campaign" $(ARGS)
 
-test-system: $(INSTALLED) ## the tests that need Debian packages, a browser or the engine
+test-system: $(INSTALLED) $(BROWSER) ## the tests that need Debian packages, a browser or the engine
 	@$(PYTEST) -m system $(ARGS) || { status=$$?; \
 		[ $$status -eq 5 ] || exit $$status; \
 		echo "make test-system: no test is marked system, so nothing was tested"; }
@@ -92,7 +92,7 @@ churn: $(INSTALLED) ## 10,000 connections for each way to go, and nothing may be
 ##@ Tidy up
 clean: ## remove the virtual environment, caches and built files
 	rm -rf $(VENV) .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
-	rm -rf $(INTEROP)/node_modules
+	rm -rf $(dir $(INTEROP) $(BROWSER))
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml
@@ -102,6 +102,6 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]"
 	@touch $@
 
-$(PACKAGES): $(addprefix $(INTEROP)/, package.json package-lock.json .npmrc) | $(INSTALLED)
-	cd $(INTEROP) && $(WITH_NODE) npm ci --loglevel=error
+%/node_modules/.installed: %/package.json %/package-lock.json %/.npmrc | $(INSTALLED)
+	cd $* && $(WITH_NODE) npm ci --loglevel=error
 	@touch $@

@@ -13,7 +13,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
@@ -36,9 +36,14 @@ LOG_SIZE: Final = 100_000
 
 
 class Node:
-    """A process of node, started when it is needed."""
+    """A process of node, started when it is needed.
 
-    def __init__(self) -> None:
+    Args:
+        folder: Where its driver is.
+    """
+
+    def __init__(self, folder: Path = FOLDER) -> None:
+        self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._log = TemporaryFile()  # noqa: SIM115  close() closes it
         self._log_begins = 0
@@ -49,7 +54,7 @@ class Node:
             self.end()
             self._process = subprocess.Popen(
                 [EXECUTABLE, "driver.mjs"],
-                cwd=FOLDER,
+                cwd=self._folder,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
@@ -78,11 +83,16 @@ class Node:
 
 @attrs.frozen
 class JavaScript:
-    """Scenarios with a client of one server in one encoding."""
+    """Scenarios with a client of one server in one encoding.
+
+    Attributes:
+        more: What else the driver is told.
+    """
 
     _node: Node
     _endpoint: str
     encoding: Encoding
+    more: Mapping[str, object] = attrs.field(factory=dict[str, object])
 
     @asynccontextmanager
     async def start(self, scenario: str, *given: object) -> AsyncGenerator[Scenario]:
@@ -104,6 +114,7 @@ class JavaScript:
             "endpoint": self._endpoint,
             "encoding": self.encoding,
             "given": given,
+            **self.more,
         }
         async with requests, answers:
             try:
