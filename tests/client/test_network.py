@@ -309,10 +309,20 @@ async def test_resolving_creates_only_where_the_handle_says_so() -> None:
     assert [(request.method, request.target) for request in peer.received] == [
         ("PUT", "/actors?namespace=default"),
         ("GET", "/actors?namespace=default&name=Lobby&key=a"),
-        ("GET", "/actors?namespace=default&name=Lobby&actor_ids=the-id"),
+        ("GET", "/actors?namespace=default&actor_ids=the-id"),
         ("GET", "/actors?namespace=default&name=Lobby&key=a"),
     ]
     assert "input" not in json.loads(peer.received[0].body)
+
+
+@pytest.mark.parametrize("more", [{"destroy_ts": 1_700_000_000_000}, {"name": "Counter"}])
+async def test_an_id_of_no_such_actor(more: dict[str, object]) -> None:
+    """The engine lists destroyed actors, and takes no name beside an id."""
+    actor = {"actor_id": "the-id", "name": "Lobby", "destroy_ts": None, **more}
+    async with served() as (peer, client):
+        peer.answer = lambda request: Reply.json(json.dumps({"actors": [actor]}).encode())
+        with pytest.raises(ActionError, match="not_found"):
+            await client.get_by_id(Lobby, "the-id").resolve()
 
 
 @pytest.mark.parametrize("body", [b"nonsense", b"[]", b"{}", b'{"actors":[{}]}'])

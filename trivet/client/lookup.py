@@ -53,7 +53,7 @@ class Lookup:
         Raises:
             ActionError: ``actor.not_found`` if there is none.
         """
-        return await self._first(name=name, key=serialize_key(key))
+        return await self._first(name, {"name": name, "key": serialize_key(key)})
 
     async def check(self, name: str, actor_id: str) -> str:
         """Return an actor's id if there is such an actor.
@@ -61,18 +61,21 @@ class Lookup:
         Raises:
             ActionError: ``actor.not_found`` if there is none.
         """
-        return await self._first(name=name, actor_ids=actor_id)
+        # The engine takes no name beside an id.
+        return await self._first(name, {"actor_ids": actor_id})
 
-    async def _first(self, **parameters: str) -> str:
-        query = "".join(f"&{name}={quote(value, safe='')}" for name, value in parameters.items())
+    async def _first(self, name: str, parameters: dict[str, str]) -> str:
+        query = "".join(f"&{part}={quote(value, safe='')}" for part, value in parameters.items())
         match await self._ask("GET", None, query):
+            case {"actors": [{"actor_id": str(actor_id)} as actor, *_]}:
+                if actor.get("destroy_ts") is None and actor.get("name", name) == name:
+                    return actor_id
             case {"actors": []}:
-                message = "Actor not found"
-                raise ActionError(message, group="actor", code="not_found", metadata=parameters)
-            case {"actors": [actor, *_]}:
-                return _id_in({"actor": actor})
+                pass
             case _:
                 raise _malformed()
+        message = "Actor not found"
+        raise ActionError(message, group="actor", code="not_found", metadata=parameters)
 
     async def _ask(self, method: str, body: dict[str, Any] | None, query: str = "") -> Any:
         endpoint = self._endpoint
