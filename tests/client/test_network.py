@@ -182,6 +182,15 @@ async def test_errors_are_read_in_both_encodings(guard: bool) -> None:
     )
 
 
+@pytest.mark.parametrize("group", ["api", "core", "guard", "namespace", "validation"])
+async def test_errors_of_the_server_are_no_users(group: str) -> None:
+    async with served() as (peer, client):
+        peer.answer = lambda request: Reply.error(group, "nonsense", 400, guard=True)
+        with pytest.raises(ActionError) as caught:
+            await client.get(Room, "a").call(Room.say, "hi")
+    assert (type(caught.value), caught.value.group) == (ActionError, group)
+
+
 @pytest.mark.parametrize(
     "reply",
     [

@@ -32,6 +32,7 @@ __all__ = [
 RUNTIME_GROUPS = frozenset(
     {"actor", "auth", "message", "connection", "queue", "schedule", "kv"}
     | {"rivetkit", "guard", "ws", "client"}
+    | {"api", "core", "namespace", "validation"}
 )
 """The groups that belong to the runtime; every other group is an application's."""
 
