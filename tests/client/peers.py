@@ -14,6 +14,7 @@ from trio_websocket import ConnectionClosed, WebSocketConnection, wrap_server_st
 from trivet.client.network import NetworkTransport, open_network_transport
 from trivet.declare.handle import Client
 from trivet.protocol.codec import CODECS
+from trivet.protocol.handshake import EXTENSION
 from trivet.protocol.messages import (
     ActionRequest,
     HttpActionResponse,
@@ -25,6 +26,7 @@ from trivet.protocol.messages import (
 )
 from trivet.testing.network import MemoryNetwork, MemoryStream
 
+BARE = CODECS["bare"]
 CBOR = CODECS["cbor"]
 JSON = CODECS["json"]
 
@@ -49,7 +51,7 @@ class Reply:
 
     @classmethod
     def output(cls, value: Any) -> Reply:
-        return cls(CBOR.encode_action_response(HttpActionResponse(value)))
+        return cls(BARE.encode_action_response(HttpActionResponse(value)))
 
     @classmethod
     def json(cls, body: bytes, status: int = 200) -> Reply:
@@ -57,7 +59,7 @@ class Reply:
 
     @classmethod
     def error(cls, group: str, code: str, status: int = 503, *, guard: bool = False) -> Reply:
-        codec = JSON if guard else CBOR
+        codec = JSON if guard else BARE
         body = codec.encode_error(HttpResponseError(group, code, "no", {"why": 1}))
         return cls(body, status, codec.content_type)
 
@@ -152,6 +154,7 @@ class Visitor:
 
     def __init__(self, socket: WebSocketConnection, path: str, offered: tuple[str, ...]) -> None:
         self.socket = socket
+        self.codec = CBOR if socket.subprotocol == EXTENSION else BARE
         self.path = path
         self.offered = offered
 
@@ -159,12 +162,12 @@ class Visitor:
         await self.say(Init("actor", "connection"))
 
     async def say(self, message: ToClient) -> None:
-        await self.socket.send_message(CBOR.encode_to_client(message))
+        await self.socket.send_message(self.codec.encode_to_client(message))
 
     async def hears(self) -> ToServer:
         message = await self.socket.get_message()
         assert isinstance(message, bytes)
-        return CBOR.decode_to_server(message)
+        return self.codec.decode_to_server(message)
 
     async def hears_call(self) -> ActionRequest:
         message = await self.hears()

@@ -14,7 +14,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from tests.client.peers import CBOR, HttpPeer, Received, Reply, client_of, http_peer
+from tests.client.peers import BARE, HttpPeer, Received, Reply, client_of, http_peer
 from trivet.client.network import open_network_transport
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
@@ -62,7 +62,7 @@ async def served(url: str = "http://server") -> AsyncGenerator[tuple[HttpPeer, C
 
 
 def arguments(request: Received) -> list[Any]:
-    return CBOR.decode_action_request(request.body).args
+    return BARE.decode_action_request(request.body).args
 
 
 async def test_a_call_in_the_official_form() -> None:
@@ -83,7 +83,7 @@ async def test_a_call_in_the_official_form() -> None:
         "rvt-key": ["a,b"],
     }
     assert arguments(request) == ["hi", {"loud": True}]
-    assert request.headers["x-rivet-encoding"] == "cbor"
+    assert request.headers["x-rivet-encoding"] == "bare"
     assert request.headers["content-type"] == "application/octet-stream"
     assert json.loads(request.headers["x-rivet-conn-params"]) == {"name": "ann"}
     assert "x-trivet-deadline" not in request.headers

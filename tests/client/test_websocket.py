@@ -20,7 +20,7 @@ async def test_a_client_introduces_itself() -> None:
     async with meeting(params=Login("ann")) as (_, visitor, _, _):
         pass
     rivet, encoding, extension, params = visitor.offered
-    assert (rivet, encoding, extension) == ("rivet", "rivet_encoding.cbor", "trivet.1")
+    assert (rivet, encoding, extension) == ("rivet", "rivet_encoding.bare", "trivet.1")
     prefix, _, sent = params.partition(".")
     assert prefix == "rivet_conn_params"
     assert json.loads(unquote(sent)) == {"name": "ann"}
@@ -32,7 +32,7 @@ async def test_a_client_introduces_itself() -> None:
 async def test_without_params_none_are_offered() -> None:
     async with meeting() as (_, visitor, _, _):
         pass
-    assert visitor.offered == ("rivet", "rivet_encoding.cbor", "trivet.1")
+    assert visitor.offered == ("rivet", "rivet_encoding.bare", "trivet.1")
 
 
 async def test_calls_and_their_answers() -> None:

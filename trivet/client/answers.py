@@ -31,7 +31,7 @@ def stated_error(response: HttpResponse) -> Error | None:
     """Return the error in a response, if there is one (client protocol, section 6.1).
 
     Errors on the way to an actor are JSON, whatever the request was; an actor's are in the
-    encoding of the request, and this client's requests are in cbor.
+    encoding of the request, and this client's requests are in bare.
     """
     message = _error_in(response)
     return None if message is None else told_error(message)
@@ -47,7 +47,7 @@ def names_actor(response: HttpResponse) -> bool:
 
 def _error_in(response: HttpResponse) -> HttpResponseError | None:
     is_json = "application/json" in response.headers.get("content-type", "")
-    codec = CODECS["json" if is_json else "cbor"]
+    codec = CODECS["json" if is_json else "bare"]
     try:
         return codec.decode_error(response.body)
     except DecodingError:

@@ -1,4 +1,8 @@
-"""Actors of another process: calls over HTTP, connections over WebSockets, both in cbor."""
+"""Actors of another process: calls over HTTP, connections over WebSockets.
+
+Calls are in bare: it alone carries every value to RivetKit's own server, which reads of cbor what
+JSON can say.
+"""
 
 from __future__ import annotations
 
@@ -41,7 +45,7 @@ from trivet.runtime.call import current_deadline
 
 __all__ = ["NetworkTarget", "NetworkTransport", "open_network_transport"]
 
-CODEC = CODECS["cbor"]
+CODEC = CODECS["bare"]
 
 
 @asynccontextmanager
@@ -236,7 +240,7 @@ class NetworkTarget:
         path = f"/action/{quote(name, safe='')}"
         tries = 1
         while True:
-            headers = CallHeaders("cbor", sent, deadline=milliseconds_left(current_deadline()))
+            headers = CallHeaders("bare", sent, deadline=milliseconds_left(current_deadline()))
             reached = False
             try:
                 response = await self._post(path, call_headers(headers), body)

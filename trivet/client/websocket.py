@@ -79,7 +79,7 @@ class WebSocketDialer:
 
     async def run(self, params: Any, receiver: Receiver, /) -> Ending:
         """Open a session and serve it until its end."""
-        offered = subprotocols("cbor", params=self.values.params(params))
+        offered = subprotocols("bare", params=self.values.params(params))
         path = await self._path()
         stream = await open_stream(self._connect, self._count)
         session: WebSocketSession | None = None
@@ -131,7 +131,8 @@ class WebSocketSession:
         self._socket = socket
         self._receiver = receiver
         self._count = count
-        self._machine = ClientConnection(CODECS["cbor"])
+        self._extended = socket.subprotocol == EXTENSION
+        self._machine = ClientConnection(CODECS["cbor" if self._extended else "bare"])
         self._reading = trio.CancelScope()
         self._given_up = f"no Init within {INIT_TIME:g} s"
         self._outbox: deque[bytes] = deque()
@@ -144,7 +145,7 @@ class WebSocketSession:
         """Send a call."""
         if self._machine.state is not ClientState.OPEN:
             return None
-        left = milliseconds_left(deadline) if self._socket.subprotocol == EXTENSION else None
+        left = milliseconds_left(deadline) if self._extended else None
         self._machine.next_id = call_id
         _, payload = self._machine.call(name, arguments, deadline=left)
         self._put(payload)

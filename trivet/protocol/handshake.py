@@ -50,10 +50,13 @@ SUBPROTOCOL = "rivet"
 """What an answer selects; a client that sees another one never opens."""
 
 EXTENSION = "trivet.1"
-"""What an answer selects for a client that offers it and speaks cbor or json (section 11)."""
+"""What an answer selects for a client that offers it (section 11).
+
+Bare has no place for its fields: who offers that, and hears this answer, speaks cbor.
+"""
 
 _ENCODINGS: Mapping[str, EncodingName] = {"bare": "bare", "cbor": "cbor", "json": "json"}
-_EXTENDED = {"cbor", "json"}
+_EXTENDED: Mapping[str | None, EncodingName] = {"bare": "cbor", "cbor": "cbor", "json": "json"}
 # A header carries Latin-1 at most, and no control characters; in JSON these are in strings only.
 _escape_beyond_ascii = re.compile(r"[^ -~]+").sub
 _MAX_DEADLINE_DIGITS = 15
@@ -128,7 +131,7 @@ def parse_offer(header: str, *, max_params: int = MAX_PARAMS) -> SocketOffer:
         params = _unquoted_in(offered, "rivet_conn_params.")
         return attrs.evolve(
             offer,
-            encoding=_socket_encoding(encoding),
+            encoding=_EXTENDED[encoding] if extended else _socket_encoding(encoding),
             actor_id=_unquoted_in(offered, "rivet_actor."),
             params=_read_params(params, max_params),
             params_size=len((params or "").encode()),
@@ -150,9 +153,7 @@ def subprotocols(
         EncodingError: If the params are no wire value.
         OutgoingTooLong: If they are too long.
     """
-    offered = [SUBPROTOCOL, f"rivet_encoding.{encoding}"]
-    if encoding in _EXTENDED:
-        offered.append(EXTENSION)
+    offered = [SUBPROTOCOL, f"rivet_encoding.{encoding}", EXTENSION]
     if resume is not None:
         offered.append(f"trivet_resume.{resume}")
     if skip_ready_wait:
