@@ -12,9 +12,10 @@ ROUNDS ?= 500
 
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
-# Packages of npm: the official JavaScript client, and what runs it in a browser.
+# Packages of npm: the official client, what runs it in a browser, and the official server.
 INTEROP := tests/interop/node_modules/.installed
 BROWSER := tests/browser/node_modules/.installed
+ABROAD := tests/abroad/node_modules/.installed
 SOURCES := $(wildcard trivet tests benchmarks examples)
 
 # Tests find `node` and `npm` in the environment, not on the machine.
@@ -25,7 +26,7 @@ export PYRIGHT_PYTHON_IGNORE_WARNINGS := 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo serve test test-system check check-static format-check format lint pyright mypy \
+.PHONY: help demo serve test test-system engine-test check check-static format-check format lint pyright mypy \
 	docs bench fuzz kills churn clean
 
 help:
@@ -46,10 +47,13 @@ serve: $(INSTALLED) ## serve the chat room on http://127.0.0.1:6420
 test: $(INSTALLED) $(INTEROP) ## all tests that need nothing but PyPI and npm; ARGS goes to pytest
 	$(PYTEST) -m "not system and not campaign" $(ARGS)
 
-test-system: $(INSTALLED) $(BROWSER) ## the tests that need Debian packages, a browser or the engine
+test-system: $(INSTALLED) $(BROWSER) $(ABROAD) ## the tests that need Debian packages, a browser or the engine
 	@$(PYTEST) -m system $(ARGS) || { status=$$?; \
 		[ $$status -eq 5 ] || exit $$status; \
 		echo "make test-system: no test is marked system, so nothing was tested"; }
+
+engine-test: $(INSTALLED) $(ABROAD) ## trivet's client and RivetKit's own server behind its engine
+	$(PYTEST) $(ARGS) tests/abroad
 
 check: check-static test ## all that must pass before a change is taken
 
@@ -92,7 +96,7 @@ churn: $(INSTALLED) ## 10,000 connections for each way to go, and nothing may be
 ##@ Tidy up
 clean: ## remove the virtual environment, caches and built files
 	rm -rf $(VENV) .fuzz .hypothesis .mypy_cache .pytest_cache .ruff_cache .coverage* dist docs/_build
-	rm -rf $(dir $(INTEROP) $(BROWSER))
+	rm -rf $(dir $(INTEROP) $(BROWSER) $(ABROAD))
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(INSTALLED): pyproject.toml

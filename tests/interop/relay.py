@@ -15,13 +15,18 @@ class Relay:
     """Passes every byte on.
 
     Attributes:
-        url: Where clients reach it.
+        port: Where clients reach it.
     """
 
     def __init__(self, port: int) -> None:
-        self.url = ""
-        self._port = port
+        self.port = 0
+        self._server = port
         self._latest = trio.CancelScope()
+
+    @property
+    def url(self) -> str:
+        """Return the URL for clients without a token."""
+        return f"http://127.0.0.1:{self.port}"
 
     def cut(self) -> None:
         """Close the latest connection, on both sides.
@@ -33,7 +38,7 @@ class Relay:
 
     async def carry(self, client: trio.SocketStream) -> None:
         """Connect a client to the server."""
-        server = await trio.open_tcp_stream("127.0.0.1", self._port)
+        server = await trio.open_tcp_stream("127.0.0.1", self._server)
         async with client, server, trio.open_nursery() as nursery:
             self._latest = nursery.cancel_scope
             nursery.start_soon(_pass_on, client, server)
@@ -57,6 +62,6 @@ async def open_relay(port: int) -> AsyncGenerator[Relay]:
     async with trio.open_nursery() as nursery:
         listening = partial(trio.serve_tcp, relay.carry, 0, host="127.0.0.1")
         listeners: list[trio.SocketListener] = await nursery.start(listening)
-        relay.url = f"http://127.0.0.1:{listeners[0].socket.getsockname()[1]}"
+        relay.port = listeners[0].socket.getsockname()[1]
         yield relay
         nursery.cancel_scope.cancel()
