@@ -152,7 +152,14 @@ async def client_of(
 class Visitor:
     """One client's WebSocket, seen from the server."""
 
-    def __init__(self, socket: WebSocketConnection, path: str, offered: tuple[str, ...]) -> None:
+    def __init__(
+        self,
+        stream: MemoryStream,
+        socket: WebSocketConnection,
+        path: str,
+        offered: tuple[str, ...],
+    ) -> None:
+        self._stream = stream
         self.socket = socket
         self.codec = CBOR if socket.subprotocol == EXTENSION else BARE
         self.path = path
@@ -163,6 +170,10 @@ class Visitor:
 
     async def say(self, message: ToClient) -> None:
         await self.socket.send_message(self.codec.encode_to_client(message))
+
+    async def write(self, data: bytes) -> None:
+        """Write what is no message."""
+        await self._stream.send_all(data)
 
     async def hears(self) -> ToServer:
         message = await self.socket.get_message()
@@ -204,10 +215,11 @@ class SocketPeer:
 
     async def visitor(self, subprotocol: str | None = "trivet.1") -> Visitor:
         """Wait for the next client and accept its handshake."""
-        request = await wrap_server_stream(self._nursery, await self.stream())
+        stream = await self.stream()
+        request = await wrap_server_stream(self._nursery, stream)
         offered = request.proposed_subprotocols
         socket = await request.accept(subprotocol=subprotocol)
-        return Visitor(socket, request.path, offered)
+        return Visitor(stream, socket, request.path, offered)
 
     async def guest(self, subprotocol: str | None = "trivet.1") -> Visitor:
         """Wait for the next client and let it in."""

@@ -179,6 +179,36 @@ async def test_a_server_that_breaks_the_protocol_is_left(
     assert "mishap" in caplog.text
 
 
+@pytest.mark.parametrize(("frame", "code"), [(b"\xc2\x00", 1002), (b"\x81\x01\xff", 1007)])
+async def test_a_server_that_breaks_websocket_is_told(
+    frame: bytes, code: int, autojump_clock: MockClock
+) -> None:
+    async with meeting() as (peer, visitor, conn, nursery):
+        told = Told(nursery, conn)
+        await visitor.hears_call()
+        await visitor.write(frame)
+        assert (await visitor.closed())[0] == code
+        await wait_all_tasks_blocked()
+        assert isinstance(told.outcome, ConnectionLost)
+        await peer.guest()
+        await wait_all_tasks_blocked()
+        assert conn.status == "connected"
+
+
+async def test_a_server_that_breaks_websocket_and_takes_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    async with meeting() as (peer, visitor, conn, nursery):
+        connection = peer.network.connections[-1]
+        connection.stop_reading(server=True)
+        for _ in range(4):
+            Told(nursery, conn, "x" * 60_000)
+        await wait_all_tasks_blocked()
+        await visitor.write(b"\xc2\x00")
+        await trio.sleep(2)
+        assert connection.client.is_closed
+
+
 async def test_a_server_that_takes_nothing_is_left(autojump_clock: MockClock) -> None:
     async with meeting() as (peer, _, conn, _):
         changes = conn.status_changes()

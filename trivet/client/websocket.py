@@ -15,6 +15,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
+from functools import partial
 from typing import Any, Final
 
 import trio
@@ -37,7 +38,7 @@ from trivet.protocol.gateway import GatewayTarget, gateway_url
 from trivet.protocol.handshake import EXTENSION, subprotocols
 from trivet.protocol.messages import ActionResponse, ErrorMessage, EventMessage, Init
 
-__all__ = ["WebSocketDialer"]
+__all__ = ["WebSocketDialer", "WebSocketSession", "run_session"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -46,6 +47,9 @@ INIT_TIME: Final = 30.0
 
 OUTBOX_SIZE: Final = 4096
 """Messages that may wait to be sent. Calls are fewer, so it takes subscriptions to fill it."""
+
+_BROKEN_RULES: Final = frozenset({1002, CloseCode.INVALID_UTF8})
+"""What trio-websocket reports as the close code where it could not read a frame."""
 
 
 class WebSocketDialer:
@@ -81,25 +85,11 @@ class WebSocketDialer:
         """Open a session and serve it until its end."""
         offered = subprotocols("bare", params=self.values.params(params))
         path = await self._path()
-        stream = await open_stream(self._connect, self._count)
-        session: WebSocketSession | None = None
-        ending = Ending()
-        failure: Exception | None = None
-        try:
-            async with trio.open_nursery() as nursery:
-                socket = await shake_hands(nursery, stream, self._endpoint.authority, path, offered)
-                session = WebSocketSession(socket, receiver, self._count)
-                nursery.start_soon(session.write)
-                nursery.start_soon(stream.keep_alive, socket)
-                ending = await session.read()
-                nursery.cancel_scope.cancel()
-        except* Exception as group:  # the connection's firewall
-            failure = _first(group)
-        finally:
-            await trio.aclose_forcefully(stream)
-        if failure is not None and not (session is not None and session.is_leaving):
-            raise _judged(failure)
-        return ending
+        return await run_session(
+            await open_stream(self._connect, self._count),
+            (self._endpoint.authority, path, offered),
+            partial(WebSocketSession, receiver=receiver, count=self._count),
+        )
 
     def waiting(self) -> AbstractContextManager[object]:
         """Return nothing: only within a process it is known who waits for whom."""
@@ -111,6 +101,44 @@ class WebSocketDialer:
         except ConnectionLost as lost:
             raise SessionLost(lost.message) from lost
 
+
+async def run_session(
+    stream: WatchedStream,
+    target: tuple[str, str, list[str]],
+    session_of: Callable[[WebSocketConnection], WebSocketSession],
+) -> Ending:
+    """Serve a session until its end, and close its stream.
+
+    Args:
+        stream: The open stream.
+        target: Host and path, and the subprotocols to offer.
+        session_of: Makes the session, once there is a WebSocket.
+
+    Raises:
+        SessionLost: If no session came about, or it failed.
+        Error: If the server states why not.
+    """
+    session: WebSocketSession | None = None
+    ending = Ending()
+    failure: Exception | None = None
+    try:
+        async with trio.open_nursery() as nursery:
+            socket = await shake_hands(nursery, stream, *target)
+            session = session_of(socket)
+            nursery.start_soon(session.write)
+            nursery.start_soon(stream.keep_alive, socket)
+            ending = await session.read()
+            if ending.code in _BROKEN_RULES and not stream.has_said_goodbye:
+                await stream.refuse(ending.code)
+                raise RemoteProtocolError(f"The server broke WebSocket: {ending.reason}")
+            nursery.cancel_scope.cancel()
+    except* Exception as group:  # the connection's firewall
+        failure = _first(group)
+    finally:
+        await trio.aclose_forcefully(stream)
+    if failure is not None and not (session is not None and session.is_leaving):
+        raise _judged(failure)
+    return ending
 
 class WebSocketSession:
     """An open WebSocket.
@@ -135,7 +163,7 @@ class WebSocketSession:
         self._machine = ClientConnection(CODECS["cbor" if self._extended else "bare"])
         self._reading = trio.CancelScope()
         self._given_up = f"no Init within {INIT_TIME:g} s"
-        self._outbox: deque[bytes] = deque()
+        self._outbox: deque[str | bytes] = deque()
         self._news = trio.Event()
         self._left = trio.Event()
 
@@ -197,7 +225,7 @@ class WebSocketSession:
         finally:
             self._left.set()
 
-    def _put(self, payload: bytes) -> None:
+    def _put(self, payload: str | bytes) -> None:
         self._outbox.append(payload)
         self._news.set()
         if len(self._outbox) > OUTBOX_SIZE:
