@@ -8,6 +8,7 @@ from uuid import uuid4
 import pytest
 
 import trivet
+from tests.abroad.guestbook import visit
 
 pytestmark = pytest.mark.system
 
@@ -94,3 +95,7 @@ async def test_whoever_would_not_is_told(
     for asking in (gone.resolve, lambda: gone.call(Sleeper.add, 1)):
         with pytest.raises(trivet.ActionError, match="not_found"):
             await asking()
+
+
+async def test_the_code_of_the_guide(engine: str) -> None:
+    assert await visit(engine, uuid4().hex) == ["welcome, ann", "hello bob", "9"]
