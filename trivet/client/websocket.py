@@ -28,6 +28,7 @@ from trivet.client.endpoint import Endpoint, StreamOpener
 from trivet.client.http import HttpResponse
 from trivet.client.session import Ending, Receiver, SessionLost
 from trivet.client.values import WireValues
+from trivet.client.watched_stream import WatchedStream
 from trivet.declare.errors import ConnectionLost
 from trivet.logs import Throttled, about
 from trivet.protocol.client import ClientConnection, ClientState
@@ -139,6 +140,7 @@ async def run_session(
     if failure is not None and not (session is not None and session.is_leaving):
         raise _judged(failure)
     return ending
+
 
 class WebSocketSession:
     """An open WebSocket.

@@ -28,15 +28,19 @@ class Deaf:
 class EchoSession(WebSocketSession):
     def __init__(self, socket: WebSocketConnection) -> None:
         receiver: Receiver = Deaf()
-        super().__init__(socket, receiver)
+        super().__init__(socket, receiver, _forget)
 
     def _take(self, message: str | bytes) -> None:
         self._put(message)
 
 
+def _forget(what: str) -> None:
+    """Count nothing."""
+
+
 async def run_echo(stream: trio.abc.Stream, path: str, host: str = "server") -> Ending | None:
     """Shake hands and repeat what is heard until the end; ``None`` if it was a mishap."""
     try:
-        return await run_session(WatchedStream(stream), (host, path, []), EchoSession)
+        return await run_session(WatchedStream(stream, _forget), (host, path, []), EchoSession)
     except SessionLost:
         return None
