@@ -128,6 +128,7 @@ class Options:
         name: The actor's name on the wire; never inherited, the class's own name by default.
         durability: What an acknowledged change survives on a durable store, ``"power"`` by default.
         action_timeout: Seconds an asynchronous action may run.
+        concurrent: Whether asynchronous actions run beside the turns.
         call_hooks: Whether stateless calls run the connection hooks.
         overflow: What to do with events when a client does not drain its outbox.
         limits: Bounds of this class alone.

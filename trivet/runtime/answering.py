@@ -24,7 +24,8 @@ async def answer(call: Call) -> None:
     """Run a call and give its result, or its error, to whoever asked."""
     call.ends = math.inf  # it has waited long enough not to be given up any more
     try:
-        _check_wanted(call)
+        if call.unwanted or call.deadline < math.inf:
+            _check_wanted(call)
         if call.conn is not None and call.conn.kind in SHORT_KINDS:
             call.since = trio.current_time()
             await (enter_beside if call.method.concurrent else enter_call)(call, call.conn)
@@ -46,7 +47,7 @@ async def answer(call: Call) -> None:
 def _check_wanted(call: Call) -> None:
     if call.unwanted:
         raise restarting()  # nobody hears it
-    if call.deadline < math.inf and call.deadline <= trio.current_time():
+    if call.deadline <= trio.current_time():
         call.instance.runtime.observer.count("request_expired")
         raise overloaded(call.instance.limits.mailbox)
 
@@ -60,6 +61,8 @@ async def _invoke(call: Call) -> Any:
         # Who may have changed it beside a concurrent action is not known: none is trusted.
         return await _run_method(call)
     if not call.method.readonly:
+        if instance.state_watch is None:
+            return await _run_method(call)
         with one_segment(instance, call.where):
             return await _run_method(call)
     touched = instance.state.trust()

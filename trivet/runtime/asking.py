@@ -15,7 +15,7 @@ import trio
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
-from trivet.runtime.call import Ask, InstanceMoved, Submission, current_deadline
+from trivet.runtime.call import Ask, InstanceMoved, Submission, deadline_in
 from trivet.runtime.hooks import check
 from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
@@ -131,28 +131,28 @@ def run_inline(call: Submission) -> None:
 
 
 async def _queue(call: Ask) -> Any:
-    turn, instance = current_turn(), call.instance
-    call.deadline = current_deadline()
-    link = waiting_link(turn, instance) if call.method.reentrant else None
+    instance, method = call.instance, call.method
+    turn = call.caller = current_turn()
+    call.deadline = deadline_in(turn)
+    link = waiting_link(turn, instance) if method.reentrant else None
     if turn is not None and link is not None:
         with waiting_inside(turn, link) as call.noted:
-            call.caller = turn
             link.lend(call)
             return await call.wait()
-    if _needs_no_turn(call):
-        call.caller = turn
+    if method.concurrent and _needs_no_turn(call):
+        instance.queue(call)
+        return await call.wait()
+    if turn is None:
         instance.queue(call)
         return await call.wait()
     with waiting_for(turn, instance) as call.noted:
-        call.caller = turn
         instance.queue(call)
         return await call.wait()
 
 
 def _needs_no_turn(call: Ask) -> bool:
     """Whether a concurrent action begins although somebody else holds its actor."""
-    is_connected = call.conn is not None and "on_connect" in call.instance.definition.hooks
-    return call.method.concurrent and not is_connected
+    return call.conn is None or "on_connect" not in call.instance.definition.hooks
 
 
 async def ask_connected(

@@ -23,7 +23,15 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
     from trivet.runtime.waits import Wait
 
-__all__ = ["Ask", "Call", "InlineTurn", "InstanceMoved", "Submission", "current_deadline"]
+__all__ = [
+    "Ask",
+    "Call",
+    "InlineTurn",
+    "InstanceMoved",
+    "Submission",
+    "current_deadline",
+    "deadline_in",
+]
 
 
 class InstanceMoved(Exception):
@@ -36,8 +44,15 @@ def current_deadline() -> float:
     Inside an action that includes its own timeout, and the deadline that came with the call;
     ``math.inf`` is none.
     """
-    ours = trio.current_effective_deadline()
-    for call in (current_turn(), running_action.get()):
+    return deadline_in(current_turn())
+
+
+def deadline_in(turn: Turn | None) -> float:
+    """Return when the current task's work ends, given the active turn that it is part of."""
+    ours, action = trio.current_effective_deadline(), running_action.get()
+    if turn is None and action is None:
+        return ours
+    for call in (turn, action):
         if isinstance(call, Call) and call.active:
             ours = min(ours, call.deadline, call.ends)
     return ours
