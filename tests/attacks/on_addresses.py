@@ -85,8 +85,8 @@ ADDRESSES: Final[dict[str, tuple[str, Answer]]] = {
         answered(400, "guard.query_invalid_percent_encoding"),
     ),
     "no UTF-8": ("/gateway/%ff/health", answered(400, "guard.query_invalid_percent_encoding")),
-    "another namespace": (
-        "/gateway/plaza/health?rvt-namespace=other&rvt-method=get",
+    "an impossible namespace": (
+        "/gateway/plaza/health?rvt-namespace=a%00b&rvt-method=get",
         answered(400, "namespace.not_found"),
     ),
     "a parameter twice": (

@@ -73,8 +73,8 @@ REFUSALS: Final[dict[str, tuple[bytes, int, str]]] = {
     "an unknown actor": (connect(name="nobody"), 1011, "guard.unknown_actor_name"),
     "an unknown id": (upgrade("/gateway/nobody/connect", "rivet"), 1011, "actor.not_found"),
     "a dunder actor": (connect(name="__class__"), 1011, "guard.unknown_actor_name"),
-    "another namespace": (
-        upgrade("/gateway/plaza/connect?rvt-namespace=x&rvt-method=get", "rivet"),
+    "an impossible namespace": (
+        upgrade("/gateway/plaza/connect?rvt-namespace=a%00b&rvt-method=get", "rivet"),
         1011,
         "namespace.not_found",
     ),
