@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator
 from functools import partial
+from typing import Final
 from uuid import uuid4
 
 import attrs
@@ -14,6 +15,9 @@ import trivet
 from tests.abroad.actors import registry
 from tests.abroad.engine import FOLDER, running_engine
 from tests.interop.relay import Relay, open_relay
+
+PATIENCE: Final = 60
+"""Seconds for one test: many, for the machine may be busy."""
 
 
 @attrs.frozen
@@ -54,8 +58,15 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Generator[str]:
         yield url
 
 
+async def give_up() -> None:
+    """End a test that waits for what does not come: two more programs take part in it."""
+    await trio.sleep(PATIENCE)
+    raise TimeoutError(f"the test has not ended within {PATIENCE} s")
+
+
 @pytest.fixture(params=["trivet", pytest.param("rivetkit", marks=pytest.mark.system)])
 async def place(request: pytest.FixtureRequest, nursery: trio.Nursery) -> Place:
+    nursery.start_soon(give_up)
     if request.param == "rivetkit":
         url = request.getfixturevalue("engine")
         return Place(url, extended=False, masks_logins=False, has_rich_metadata=False)

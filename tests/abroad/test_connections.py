@@ -28,6 +28,8 @@ async def test_events(client: trivet.Client, place: Place) -> None:
         room.connect(Login("bob")) as bob,
         bob.events(Room.said) as overheard,
     ):
+        # Between connections there is no order, so bob's subscription has to be known first.
+        assert await bob.call(Room.who_am_i) == Member("bob", 1)
         assert await ann.call(Room.say, "hello") == 5
         await bob.call(Room.move, 3, -4)
         await ann.call(Room.knock)

@@ -91,7 +91,8 @@ async def test_whoever_would_not_is_told(
         with pytest.raises(trivet.ConnectionClosed) as closed:
             await connection.call(Sleeper.add, 1)
         assert isinstance(closed.value.__cause__, trivet.ActionError)
-        assert closed.value.__cause__.code == "not_found"
+        code = closed.value.__cause__.code
+        assert code == "not_found" or code.startswith("destroyed_")
     for asking in (gone.resolve, lambda: gone.call(Sleeper.add, 1)):
         with pytest.raises(trivet.ActionError, match="not_found"):
             await asking()
