@@ -17,7 +17,7 @@ from tests.testing.watched import ON_EVERY_STORE, checked, let_go
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.interfaces import Conn
-from trivet.ports import Storage
+from trivet.ports import NotStored, Storage
 from trivet.runtime.runtime import Runtime
 
 
@@ -188,10 +188,12 @@ async def test_a_state_that_cannot_be_stored_is_borne(autojump_clock: MockClock)
         def count(self) -> int:
             return len(self.state)
 
-    async with checked(Spoiling) as (runtime, findings):
-        await call(runtime, Spoiling.spoil)
-        assert await call(runtime, Spoiling.count) == 1
-    assert findings == []
+    found: list[str] = ["nothing was looked for"]
+    with pytest.raises(NotStored):
+        async with checked(Spoiling) as (runtime, found):
+            await call(runtime, Spoiling.spoil)
+            assert await call(runtime, Spoiling.count) == 1
+    assert found == []
 
 
 async def test_actors_without_state_are_left_alone(autojump_clock: MockClock) -> None:

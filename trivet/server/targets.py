@@ -55,7 +55,7 @@ async def _namespace(service: Service, actor_id: str) -> str | None:
     instance = service.runtime.directory.running(actor_id)
     if instance is not None:
         return instance.namespace
-    record = await service.runtime.records.load(actor_id)
+    record = await service.runtime.records.identify(actor_id)
     return None if record is None else namespace_of(record.name)
 
 
