@@ -63,8 +63,8 @@ class MemoryStorage:
 
     async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return who has a key, without state and connections."""
-        record = await self.find(name, key)
-        return None if record is None else _identity(record)
+        actor_id = self._by_key.get(name, {}).get(key)
+        return None if actor_id is None else _identity(self._by_id[actor_id])
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections."""
