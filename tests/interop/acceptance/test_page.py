@@ -62,7 +62,8 @@ def groups() -> dict[str, list[Line]]:
         lines = [
             Line(int(row[0]), row[1], row[2] or None, row[3] or None) for row in ROW.findall(text)
         ]
-        assert len(lines) == int(announced) == text.count("\n| ") - 1, f"{group}: a row is misread"
+        counts = len(lines), text.count("\n| ") - 1
+        assert counts == (int(announced), int(announced)), f"rows of {group}, read and there"
         found[group] = lines
     return found
 
@@ -93,7 +94,8 @@ def test_the_page_names_the_tests_that_there_are() -> None:
     """None that runs is without a line, and each runs in all encodings alike."""
     named = {(group, line.test) for group, lines in groups().items() for line in lines if line.test}
     runs = collected()
-    assert named == set(runs)
+    assert named - set(runs) == set()
+    assert set(runs) - named == set()
     assert {len(times) for times in runs.values()} == {3}
     assert {len(set(times.values())) for times in runs.values()} == {1}
 
