@@ -188,12 +188,17 @@ async def test_a_state_that_cannot_be_stored_is_borne(autojump_clock: MockClock)
         def count(self) -> int:
             return len(self.state)
 
-    found: list[str] = ["nothing was looked for"]
-    with pytest.raises(NotStored):
-        async with checked(Spoiling) as (runtime, found):
+    found: list[list[str]] = []
+
+    async def spoil_and_count() -> None:
+        async with checked(Spoiling) as (runtime, findings):
+            found.append(findings)
             await call(runtime, Spoiling.spoil)
             assert await call(runtime, Spoiling.count) == 1
-    assert found == []
+
+    with pytest.raises(NotStored):
+        await spoil_and_count()
+    assert found == [[]]
 
 
 async def test_actors_without_state_are_left_alone(autojump_clock: MockClock) -> None:
