@@ -8,6 +8,7 @@ import pytest
 import trivet.declare.errors as errors
 from tests.runtime.fakes import fake_instance
 from tests.runtime.runtimes import call, opened
+from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.values import Place, Shape, shape_of
@@ -182,3 +183,25 @@ async def test_what_create_state_returns_is_copied() -> None:
         assert await call(runtime, Careless.add, "one") == ["one"]
         assert await call(runtime, Careless.add, "two", key="b") == ["two"]
     assert SHARED == []
+
+
+class Stateless(Actor):
+    @action
+    def ask_for_state(self) -> None:
+        assert self.state is None
+
+    @action
+    def answer(self) -> int:
+        return 42
+
+
+async def test_who_asks_for_a_state_it_has_not_leaves_the_store_alone() -> None:
+    """Every actor without a state has the same stand-in, which must not remember who asked."""
+    storage = HeldStorage()
+    storage.holding = False
+    async with opened(Stateless, storage=storage) as runtime:
+        with pytest.raises(errors.StateNotEnabled):
+            await call(runtime, Stateless.ask_for_state)
+        assert await call(runtime, Stateless.answer) == 42
+    async with opened(Stateless, storage=storage) as runtime:
+        assert await call(runtime, Stateless.answer) == 42

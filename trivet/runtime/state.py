@@ -193,9 +193,20 @@ def only_read(instance: Instance, error: Callable[[], Exception]) -> Generator[N
 
 
 class NoState:
-    """Stands in for the state of an actor that declares none."""
+    """Stands in for the state of an actor that declares none.
 
-    touched = False
+    It is the same object for all of them, so it remembers nothing: neither that one has asked for it.
+    """
+
+    __slots__ = ()
+
+    @property
+    def touched(self) -> bool:
+        """Whether it may have changed."""
+        return False
+
+    @touched.setter
+    def touched(self, value: bool) -> None: ...
 
     @property
     def value(self) -> Any:
