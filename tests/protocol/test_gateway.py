@@ -20,7 +20,7 @@ from trivet.protocol.gateway import (
 )
 from trivet.protocol.messages import UNDEFINED
 
-NAMES = st.text(min_size=1, max_size=64)
+NAMES = st.text(st.characters(codec="utf-8", exclude_characters="\0"), min_size=1, max_size=64)
 PARTS = st.text(min_size=1, max_size=30).filter(lambda part: "," not in part)
 KEYS = st.lists(PARTS, max_size=4).map(tuple)
 WORDS = st.text(min_size=1, max_size=20)

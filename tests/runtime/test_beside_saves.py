@@ -295,3 +295,35 @@ def _check_order(state: list[int], expected: list[list[int]]) -> None:
     for numbers in expected:
         mine = [number for number in state if number in numbers]
         assert mine == numbers[: len(mine)], "the changes of one script are not in their order"
+
+
+class Watching(Actor[list[int]]):
+    """Waits in a readonly turn while somebody else writes."""
+
+    @action(readonly=True)
+    async def look(self) -> list[int]:
+        await trio.sleep(2)
+        return self.state
+
+    @action(concurrent=True)
+    async def add(self, number: int) -> int:
+        await trio.sleep(1)
+        self.state.append(number)
+        await trio.sleep(2)
+        return number
+
+
+async def test_a_readonly_turn_is_not_trusted_beside_concurrent_actions(
+    autojump_clock: MockClock,
+) -> None:
+    """What changes while it waits is not its doing, and is stored before it is answered."""
+    storage = HeldStorage()
+    storage.holding = False
+    async with opened(Watching, storage=storage) as runtime, trio.open_nursery() as nursery:
+        await wake(runtime, Watching)
+        nursery.start_soon(call, runtime, Watching.look)
+        assert await call(runtime, Watching.add, 1) == 1
+        record = await storage.find("Watching", ("a",))
+        assert record is not None
+        assert record.state is not None
+        assert NUMBERS.decode(record.state) == [1]

@@ -77,6 +77,7 @@ class Definition:
         methods_by_name: Actions by their name on the wire, for everybody else.
         hooks: The names of the hooks that the class overrides.
         default_state: Makes a fresh state, where the class has one and no ``create_state``.
+        has_concurrent_actions: Whether any action may run beside turns.
         heeds_callers: Whether any action is cut when its caller is gone.
     """
 
@@ -97,6 +98,7 @@ class Definition:
     has_connect_hooks: bool
     has_start_hooks: bool
     has_atomic_actions: bool
+    has_concurrent_actions: bool
     heeds_callers: bool
 
     @property

@@ -129,6 +129,7 @@ class _Reader:
             has_connect_hooks=bool(hooks & connect_hooks),
             has_start_hooks=bool(hooks & START_HOOKS),
             has_atomic_actions=any(method.atomic for method in by_name.values()),
+            has_concurrent_actions=any(method.concurrent for method in by_name.values()),
             heeds_callers=any(method.cancel_with_caller for method in by_name.values()),
         )
 

@@ -57,8 +57,8 @@ async def _invoke(call: Call) -> Any:
     if call.method.atomic:
         with all_or_nothing(instance, call), one_segment(instance, call.where):
             return copied(call.method.copy_result, await _run_method(call), call.where)
-    if call.method.readonly and call.method.concurrent:
-        # Who may have changed it beside a concurrent action is not known: none is trusted.
+    if call.method.readonly and instance.definition.has_concurrent_actions:
+        # Who may change the state while a readonly action waits is not known: none is trusted.
         return await _run_method(call)
     if not call.method.readonly:
         if instance.state_watch is None:

@@ -96,9 +96,10 @@ class BodyStream:
     async def run(self) -> None:
         """Make the pieces and pass them on, as a task of the actor."""
         running_turn.set(None)
-        iterator = aiter(self._pieces)
+        iterator: object = None
         try:
             with self._making:
+                iterator = aiter(self._pieces)
                 self._is_complete = await self._pass_on(iterator)
         except Exception as error:  # the actor's firewall: its reader hears that it broke off
             self._failed(error)

@@ -50,6 +50,7 @@ class SocketInbox(Inbox):
         self._socket_link = link
         self._news = trio.Event()
         self._is_over = False
+        self._is_being_read = False
         self._reads = 0
 
     def receive(self, message: Any, size: int) -> None:
@@ -81,17 +82,27 @@ class SocketInbox(Inbox):
         self._news.set()
 
     async def take(self) -> str | bytes | None:
-        """Wait for the next message; ``None`` when there is none any more."""
+        """Wait for the next message; ``None`` when there is none any more.
+
+        Raises:
+            trio.BusyResourceError: If another task waits for one.
+        """
         self._reads += 1
         if self._reads % READS_PER_CHECKPOINT == 0:
             await trio.lowlevel.checkpoint()
         else:
             await trio.lowlevel.checkpoint_if_cancelled()
-        while not self._waiting:
-            if self._is_over:
-                return None
-            self._news = trio.Event()
-            await self._news.wait()
+        if self._is_being_read:
+            raise trio.BusyResourceError("another task reads this socket")
+        self._is_being_read = True
+        try:
+            while not self._waiting:
+                if self._is_over:
+                    return None
+                self._news = trio.Event()
+                await self._news.wait()
+        finally:
+            self._is_being_read = False
         message, size = self._waiting.pop(0)
         self._bytes -= size
         limits = self._limits

@@ -7,19 +7,24 @@ Rules this file keeps:
 2. Its end closes the socket, if nobody has: with 1000, or after an error with 1011 and the masked
    ``group.code`` as reason.
 3. The connection ends with its instance; no other instance takes it up.
+4. Who answers each message cannot be made to fill the gate: while much of what was sent waits there
+   for a turn to end, no further message is read.
 """
 
 from __future__ import annotations
 
 from contextvars import ContextVar
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
 
+from trivet.declare.errors import ActionError
 from trivet.declare.event import Event
 from trivet.declare.interfaces import CloseCause, Conn
 from trivet.declare.web_socket import WebSocket, check_close, check_message
 from trivet.protocol.faults import fault_of
+from trivet.runtime.atomic import refuse_in_atomic_turn
 from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import wait_closed
 from trivet.runtime.subjects import about_connection
@@ -35,6 +40,9 @@ T = TypeVar("T")
 
 NORMAL = 1000
 
+MESSAGE_COST = 256
+"""Bytes that a message takes in the gate beside itself."""
+
 GONE_BY_ITSELF: frozenset[CloseCause] = frozenset({"client", "network", "slow_consumer"})
 """Ends after which what has arrived is still read."""
 
@@ -49,11 +57,12 @@ class SocketConnection(Connection):
         handled: Set when its handler has ended, or will never begin.
     """
 
-    __slots__ = ("handled",)
+    __slots__ = ("_in_gate", "handled")
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.handled = trio.Event()
+        self._in_gate = 0
 
     @property
     def socket_inbox(self) -> SocketInbox:
@@ -64,6 +73,27 @@ class SocketConnection(Connection):
     def encoder(self) -> SocketEncoder:
         """How its messages are framed."""
         return cast("SocketEncoder", self.socket_inbox.link.encoder)
+
+    def wait_for_gate(self, size: int) -> None:
+        """Take note that a message of so many bytes is being sent: it may have to wait."""
+        gate = self.instance.gate
+        if not gate.is_open:
+            size += MESSAGE_COST
+            self._in_gate += size
+            gate.emit(partial(self._leaves_gate, size), lambda _: self._leaves_gate(size))
+
+    def _leaves_gate(self, size: int) -> None:
+        self._in_gate -= size
+
+    async def gate_has_room(self) -> None:
+        """Wait until what was sent and waits in the gate is no more than the outbox has room for."""
+        limits = self.instance.limits
+        room = min(limits.outbox_bytes / 2, limits.outbox_messages / 2 * MESSAGE_COST)
+        if self._in_gate > room:
+            try:
+                await self.instance.gate.stand_behind()
+            except ActionError:
+                pass  # what was sent is lost, and so is the connection, as the handler will hear
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send nothing: such a client knows no events."""
@@ -119,6 +149,7 @@ class ActorSocket(WebSocket[Any]):
         frame = self._conn.encoder.message(message)
         if not self._conn.is_standing:
             return False
+        self._conn.wait_for_gate(len(message))
         return self._conn.push(frame)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:
@@ -127,12 +158,14 @@ class ActorSocket(WebSocket[Any]):
         conn = self._conn
         await trio.lowlevel.checkpoint()
         if conn.is_standing:
+            refuse_in_atomic_turn(conn.instance)
             conn.close("server", code, reason)
             conn.instance.gate.end_segment()
         await wait_closed(conn.socket_inbox, conn.instance.limits.close_time)
 
     async def __anext__(self) -> str | bytes:
         """Wait for the next message."""
+        await self._conn.gate_has_room()
         message = await self._conn.socket_inbox.take()
         if message is None:
             raise StopAsyncIteration
