@@ -13,7 +13,7 @@ import attrs
 
 from trivet.declare.definition import EventBinding
 from trivet.declare.event import Overflow
-from trivet.declare.interfaces import CloseCause
+from trivet.declare.interfaces import CloseCause, ConnKind
 from trivet.declare.options import Durability
 from trivet.declare.values import Shape
 from trivet.lifecycle.actor import ActorEvent
@@ -142,10 +142,12 @@ class StoredConnection:
     Attributes:
         id: The connection's id.
         state: The stored form of its state, ``None`` if it has none.
+        kind: How its client came.
     """
 
     id: str
     state: bytes | None
+    kind: ConnKind = "connection"
 
 
 @attrs.frozen(kw_only=True)

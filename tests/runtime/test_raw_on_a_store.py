@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.runtime.runtimes import awake, handle, opened
+from tests.runtime.runtimes import awake, handle, killed, opened
 from tests.runtime.stores import HeldStorage
+from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.errors import ActionError, ConnectionLost
 from trivet.declare.fetching import FetchedResponse
+from trivet.declare.interfaces import Conn
 from trivet.declare.request import Request
 from trivet.declare.response import Response
 from trivet.declare.web_socket import WebSocket
@@ -147,3 +150,41 @@ async def test_a_failed_save_closes_a_socket_and_says_nothing(autojump_clock: Mo
             assert [message async for message in socket] == []
             assert socket.close_code == 1012
         assert (await handle(runtime, Page).fetch("/")).body == b"2"
+
+
+class Owing(Actor[list[str]]):
+    async def on_websocket(self, socket: WebSocket[None]) -> None:
+        async for message in socket:
+            socket.send(message)
+
+    async def on_disconnect(self, conn: Conn[None]) -> None:
+        self.state.append(f"{conn.kind} {conn.close_cause}")
+
+    @action
+    def read(self) -> list[str]:
+        return self.state
+
+
+async def stay(runtime: Runtime, *, raw: bool) -> None:
+    """Be a client until the process is killed."""
+    actor = handle(runtime, Owing)
+    if not raw:
+        async with actor.connect():
+            await trio.sleep_forever()
+    async with actor.websocket() as socket:
+        await socket.send("here")
+        assert await socket.receive() == "here"
+        await trio.sleep_forever()
+
+
+async def test_after_a_kill_a_connection_is_what_it_was(autojump_clock: MockClock) -> None:
+    store = HeldStorage()
+    store.holding = False
+    async with killed(Owing, storage=store) as runtime:
+        for raw in (True, False):
+            runtime.nursery.start_soon(partial(stay, runtime, raw=raw))
+            await wait_all_tasks_blocked()
+        heir = store.after_kill()
+    async with opened(Owing, storage=heir) as runtime:
+        left = await handle(runtime, Owing).call(Owing.read)
+        assert left == ["websocket crash", "connection crash"]

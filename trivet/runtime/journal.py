@@ -112,7 +112,7 @@ class Journal:
             has_changes: Whether their segment stores anything else.
         """
         changed = tuple(
-            StoredConnection(id=conn_id, state=state)
+            StoredConnection(id=conn_id, state=state, kind=self._changed[conn_id].kind)
             for conn_id, state in states.items()
             if conn_id not in self._stored or self._stored[conn_id] != state
         )

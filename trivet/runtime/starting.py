@@ -196,7 +196,7 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
 
 
 async def _leave(instance: Instance, stored: StoredConnection) -> None:
-    conn = Connection(instance, conn_id=stored.id, kind="connection", request=NO_REQUEST)
+    conn = Connection(instance, conn_id=stored.id, kind=stored.kind, request=NO_REQUEST)
     try:
         conn.resume_leaving(stored.state)
     except ValidationError as error:

@@ -12,6 +12,7 @@ import attrs
 import trio
 import trio.testing
 
+from trivet.declare.interfaces import ConnKind
 from trivet.declare.options import Durability
 from trivet.ports import (
     ActorRecord,
@@ -82,8 +83,10 @@ def _record(actor_id: str, *key: str, name: str = "room", at: float = 0.1) -> Ac
     return ActorRecord(id=actor_id, name=name, key=key, created_at=at)
 
 
-def _connection(connection_id: str, state: bytes | None = None) -> StoredConnection:
-    return StoredConnection(id=connection_id, state=state)
+def _connection(
+    connection_id: str, state: bytes | None = None, kind: ConnKind = "connection"
+) -> StoredConnection:
+    return StoredConnection(id=connection_id, state=state, kind=kind)
 
 
 async def _commit(storage: Storage, *segments: Segment) -> list[StorageError | None]:
@@ -133,7 +136,11 @@ def _short(record: ActorRecord | None) -> str:
 
 @_says("What was created is found by its key and loaded by its id, whole and unchanged.")
 async def _(subject: Subject) -> None:
-    connections = (_connection("z", b"\0\xff"), _connection("a"), _connection("m", b""))
+    connections = (
+        _connection("z", b"\0\xff"),
+        _connection("a", kind="websocket"),
+        _connection("m", b""),
+    )
     records = [
         _record("bare", "1"),
         attrs.evolve(_record("empty", "2", at=1e9 + 0.1), state=b""),

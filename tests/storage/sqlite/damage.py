@@ -15,6 +15,7 @@ from random import Random
 
 import attrs
 
+from trivet.declare.interfaces import ConnKind
 from trivet.ports import ActorRecord, RecordDamaged, Segment, StorageError, StoredConnection
 from trivet.storage.sqlite.address import Address, address_of, from_text
 from trivet.storage.sqlite.database import Creation, Database
@@ -88,7 +89,8 @@ def state(random: Random) -> bytes | None:
 
 def connection(random: Random) -> StoredConnection:
     state = None if random.random() < 0.3 else random.randbytes(random.randrange(80))
-    return StoredConnection(id=f"{random.getrandbits(48):012x}", state=state)
+    kind: ConnKind = random.choice(["connection", "websocket"])
+    return StoredConnection(id=f"{random.getrandbits(48):012x}", state=state, kind=kind)
 
 
 def create(database: Database, world: World, records: Sequence[ActorRecord]) -> None:

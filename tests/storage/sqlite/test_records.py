@@ -6,7 +6,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, get_args
 
 import attrs
 import pytest
@@ -15,6 +15,7 @@ from hypothesis import given, strategies as st
 from tests.storage.sqlite import damage
 from tests.storage.sqlite.damage import World, after, listed_in
 from tests.storage.sqlite.stores import FaultyStorage, actor
+from trivet.declare.interfaces import ConnKind
 from trivet.ports import (
     ActorRecord,
     KeyTaken,
@@ -35,7 +36,12 @@ NAMES = st.sampled_from(["room", "hall"])
 KEYS = st.sampled_from([(), ("a",), ("a", ""), ("a/",), ("é",)])
 STATES = st.none() | st.binary(max_size=20) | st.just(bytes(10_000))
 CONNECTIONS = st.lists(
-    st.builds(StoredConnection, id=st.sampled_from("uvwxyz"), state=st.none() | st.binary()),
+    st.builds(
+        StoredConnection,
+        id=st.sampled_from("uvwxyz"),
+        state=st.none() | st.binary(),
+        kind=st.sampled_from(get_args(ConnKind)),
+    ),
     max_size=4,
     unique_by=lambda connection: connection.id,
 ).map(tuple)
@@ -145,10 +151,13 @@ ALTERED = [
     "update states set version = 2",
     "delete from states",
     "update connections set state = cast('2' as blob)",
+    "update connections set kind = cast('websocket' as blob) where position = 0",
+    "update connections set kind = cast('nothing' as blob)",
+    "update connections set kind = 1",
     "update connections set position = 1 - position",
     "update connections set position = 0.5 where position = 0",
     "delete from connections where position = 0",
-    "insert into connections values (cast('a' as blob), cast('z' as blob), 9, null, zeroblob(16))",
+    "insert into connections values (cast('a' as blob), cast('z' as blob), zeroblob(1), 9, null, zeroblob(16))",
 ]
 
 

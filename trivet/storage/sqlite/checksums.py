@@ -43,7 +43,7 @@ _state = blake2b(digest_size=DIGEST, person=b"state")
 
 # Texts of variable length are preceded by their lengths, so that no two records read the same.
 _pack_actor = struct.Struct(">IIId").pack
-_pack_connection = struct.Struct(">IIq?").pack
+_pack_connection = struct.Struct(">IIIq?").pack
 _pack_head = struct.Struct(">Iqqq").pack
 _pack_name = struct.Struct(">Iq").pack
 _pack_state = struct.Struct(">Iq?").pack
@@ -73,10 +73,13 @@ def of_state(actor: bytes, version: int, state: bytes | None) -> bytes:
     return _digest(_state, start, state)
 
 
-def of_connection(actor: bytes, connection: bytes, position: int, state: bytes | None) -> bytes:
+def of_connection(
+    actor: bytes, connection: bytes, kind: bytes, position: int, state: bytes | None
+) -> bytes:
     """Cover a connection."""
-    start = _pack_connection(len(actor), len(connection), position, state is not None)
-    return _digest(_connection, start + actor + connection, state)
+    lengths = len(actor), len(connection), len(kind)
+    start = _pack_connection(*lengths, position, state is not None)
+    return _digest(_connection, start + actor + connection + kind, state)
 
 
 def of_name(name: bytes, count: int, combined: bytes) -> bytes:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, get_args
 
+from trivet.declare.interfaces import ConnKind
 from trivet.ports import RecordDamaged, StoredConnection
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import from_text, to_text
@@ -13,10 +14,12 @@ from trivet.storage.sqlite.heads import Head
 
 __all__ = ["Connections"]
 
-_PUT: Final = "insert or replace into connections values (?, ?, ?, ?, ?)"
+_PUT: Final = "insert or replace into connections values (?, ?, ?, ?, ?, ?)"
 _DELETE: Final = "delete from connections where actor = ? and id = ?"
 _SELECT: Final = "select position, checksum from connections where actor = ? and id = ?"
-_OF_ACTOR: Final = "select id, position, state, checksum from connections where actor = ?"
+_OF_ACTOR: Final = "select id, kind, position, state, checksum from connections where actor = ?"
+
+_KINDS: Final[dict[bytes, ConnKind]] = {from_text(kind): kind for kind in get_args(ConnKind)}
 
 
 class Connections:
@@ -31,14 +34,15 @@ class Connections:
             return ()
         found: list[tuple[int, StoredConnection]] = []
         combined = 0
-        row: tuple[bytes, int, bytes | None, bytes]
+        row: tuple[bytes, bytes, int, bytes | None, bytes]
         for row in self._connection.execute(_OF_ACTOR, (actor_id,)):
-            connection_id, position, state, checksum = row
-            covered = actor_id, connection_id, position, state
-            if not checksums.matches(checksum, checksums.of_connection, *covered):
+            connection_id, stored_kind, position, state, checksum = row
+            kind = _KINDS.get(stored_kind)
+            covered = actor_id, connection_id, stored_kind, position, state
+            if kind is None or not checksums.matches(checksum, checksums.of_connection, *covered):
                 raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: a connection")
             combined = checksums.combine(checksum, combined)
-            stored = StoredConnection(id=to_text(connection_id), state=state)
+            stored = StoredConnection(id=to_text(connection_id), state=state, kind=kind)
             found.append((position, stored))
         if (len(found), combined) != (head.connections, head.combined):
             raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its connections")
@@ -56,7 +60,8 @@ class Connections:
             else:
                 position = before[0]
                 head = _combined(head, before[1])
-            row = actor_id, connection_id, position, connection.state
+            kind = from_text(connection.kind)
+            row = actor_id, connection_id, kind, position, connection.state
             checksum = checksums.of_connection(*row)
             self._connection.execute(_PUT, (*row, checksum))
             head = _combined(head, checksum)

@@ -44,7 +44,8 @@ _VERSION_1: Final = (
     " checksum blob not null)",
     "create table states (number integer primary key, version integer not null, state blob,"
     " checksum blob not null)",
-    "create table connections (actor blob, id blob, position integer not null, state blob,"
+    "create table connections (actor blob, id blob, kind blob not null,"
+    " position integer not null, state blob,"
     " checksum blob not null, primary key (actor, id)) without rowid",
 )
 
