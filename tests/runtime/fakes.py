@@ -22,6 +22,9 @@ class FakeInstance:
     limits: Limits = attrs.Factory(Limits)
     runtime: Any = attrs.Factory(lambda: SimpleNamespace(between_turns=BetweenTurns()))
 
+    def arm(self, when: float) -> None:
+        """Need no deadline."""
+
 
 def fake_instance(label: str = "Fake/a", limit: int = 2) -> Any:
     return cast("Any", FakeInstance(label, Mailbox(limit)))

@@ -20,8 +20,8 @@ from trivet.runtime.hooks import check
 from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_connection, about_instance
-from trivet.runtime.turn import current_turn, running_turn
-from trivet.runtime.waits import waiting_for, waiting_inside, waiting_link
+from trivet.runtime.turn import current_action, current_turn, running_turn
+from trivet.runtime.waits import waiting_beside, waiting_for, waiting_inside, waiting_link
 
 if TYPE_CHECKING:
     from trivet.declare.definition import Method
@@ -139,13 +139,13 @@ async def _queue(call: Ask) -> Any:
         with waiting_inside(turn, link) as call.noted:
             link.lend(call)
             return await call.wait()
-    if method.concurrent and _needs_no_turn(call):
+    waiter = turn or current_action()
+    if waiter is None:
         instance.queue(call)
         return await call.wait()
-    if turn is None:
-        instance.queue(call)
-        return await call.wait()
-    with waiting_for(turn, instance) as call.noted:
+    closes_no_circle = turn is None or (method.concurrent and _needs_no_turn(call))
+    noting = waiting_beside(waiter, instance) if closes_no_circle else waiting_for(turn, instance)
+    with noting as call.noted:
         instance.queue(call)
         return await call.wait()
 

@@ -234,7 +234,8 @@ class Ask(Call):
 
     def entered(self) -> None:
         """Let its caller close no circle any more: a concurrent action needs no turn."""
-        self._wait_over()
+        if self.noted is not None:
+            self.noted.needs_turn = False
 
     def _wait_over(self) -> None:
         if self.noted is not None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.runtime.call import Call
+from trivet.runtime.long_waits import tell_long_waits
 from trivet.runtime.mailbox import overloaded
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ __all__ = ["expire"]
 def expire(instance: Instance, now: float) -> float:
     """Save what is due, cut the running call and give up waiting ones whose time is over.
 
+    Whoever waits long for another actor is logged.
+
     Returns:
         When to look again.
     """
     if instance.save_at <= now:
         instance.save_at = math.inf
         instance.gate.autosave()
-    return min(instance.save_at, instance.cut_late(now), _give_up(instance, now))
+    again = min(instance.save_at, instance.cut_late(now), _give_up(instance, now))
+    return min(again, tell_long_waits(instance, now))
 
 
 def _give_up(instance: Instance, now: float) -> float:

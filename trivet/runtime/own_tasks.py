@@ -27,7 +27,7 @@ from trivet.runtime.turn import running_turn
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["OwnTasks"]
+__all__ = ["OwnTasks", "running_beside"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -115,3 +115,10 @@ class OwnTasks:
         elif conn is not None and conn.is_standing:
             conn.close("client", 1000, "")
         instance.mailbox.end_beside(changes=not call.method.readonly)
+
+
+def running_beside(instance: Instance) -> list[Call]:
+    """Return the concurrent actions of an actor, oldest first; no part is made for that."""
+    own_tasks = instance._own_tasks  # pyright: ignore[reportPrivateUsage]
+    calls = () if own_tasks is None else own_tasks.calls
+    return [call for call in calls if call.method.concurrent]

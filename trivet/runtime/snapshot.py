@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING
 import attrs
 import trio
 
+from trivet.runtime.own_tasks import running_beside
+
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.inbox import Inbox
@@ -36,7 +38,7 @@ __all__ = [
 
 @attrs.frozen(kw_only=True)
 class TurnSnapshot:
-    """One turn.
+    """One turn, or a concurrent action.
 
     Attributes:
         label: What it does: an action's name, or a hook's.
@@ -96,6 +98,7 @@ class ActorSnapshot:
         phase: Where its instance stands in its life.
         age: How long it has stood there.
         turn: The turn that holds it, if any.
+        beside: The concurrent actions, oldest first.
         waiting: The turns that wait, first come first.
         oldest_wait: How long the first of them has waited, ``None`` if none waits.
         saving: How long its save has been in flight, ``None`` if none is.
@@ -109,6 +112,7 @@ class ActorSnapshot:
     phase: str
     age: float
     turn: TurnSnapshot | None
+    beside: list[TurnSnapshot]
     waiting: list[TurnSnapshot]
     oldest_wait: float | None
     saving: float | None
@@ -202,6 +206,7 @@ def _actor(instance: Instance, now: float) -> ActorSnapshot:
         phase=instance.phase.name.lower(),
         age=_age(instance.since, now),
         turn=None if holder is None else _turn(holder, now),
+        beside=[_turn(call, now) for call in running_beside(instance)],
         waiting=waiting,
         oldest_wait=waiting[0].age if waiting else None,
         saving=_age(saver.since, now) if saver is not None and saver.is_saving else None,

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Turn",
     "action_of",
+    "current_action",
     "current_turn",
     "link_of",
     "running_action",
@@ -71,6 +72,12 @@ def link_of(turn: Turn | None, instance: Instance) -> Turn | None:
     while turn is not None and not (turn.active and turn.instance is instance):
         turn = turn.caller or turn.lender
     return turn
+
+
+def current_action() -> Turn | None:
+    """Return the concurrent action of the current task, of whatever actor, while it runs."""
+    call = running_action.get()
+    return call if call is not None and call.active else None
 
 
 class Turn:

@@ -2,7 +2,7 @@
 
 Only turns wait for actors: tasks outside a turn hold nothing, so they close no circle. Nor does a
 call that needs no turn of its own: that of a concurrent action, or one that is let into a turn of
-its chain. An actor waits for another while a task of the turn that holds it awaits a call; the
+its chain. (What concurrent actions wait for is noted for the snapshot and the log alone.) An actor waits for another while a task of the turn that holds it awaits a call; the
 circle is looked for at the moment a call has to queue, walking from the called actor along those
 waits.
 
@@ -14,8 +14,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from contextlib import AbstractContextManager, contextmanager
+from typing import TYPE_CHECKING, Final
 
 import trio
 
@@ -27,7 +27,18 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
     from trivet.runtime.turn import Turn
 
-__all__ = ["WAITING", "Wait", "waiting_for", "waiting_for_start"]
+__all__ = [
+    "LONG_WAIT",
+    "WAITING",
+    "Wait",
+    "waiting_beside",
+    "waiting_for",
+    "waiting_for_start",
+    "waits_from",
+]
+
+LONG_WAIT: Final = 10.0
+"""Seconds after which a wait is told in the log."""
 
 WAITING = frozenset({ActorState.NEW, ActorState.STARTING, ActorState.STOPPING})
 """Where an actor stands that one has to wait for."""
@@ -39,14 +50,17 @@ class Wait:
     Attributes:
         target: The actor.
         is_over: Whether the answer is there.
+        is_told: Whether the log says that it is long.
+        needs_turn: Whether what it waits for needs a turn of the actor; else it closes no circle.
         since: When it began.
     """
 
-    __slots__ = ("is_over", "since", "target")
+    __slots__ = ("is_over", "is_told", "needs_turn", "since", "target")
 
-    def __init__(self, target: Instance) -> None:
+    def __init__(self, target: Instance, *, needs_turn: bool = True) -> None:
         self.target = target
-        self.is_over = False
+        self.needs_turn = needs_turn
+        self.is_over = self.is_told = False
         self.since = math.inf
 
     @property
@@ -66,8 +80,7 @@ class StartWait(Wait):
         return not self.is_over and self.target.phase in WAITING
 
 
-@contextmanager
-def waiting_for(turn: Turn | None, target: Instance) -> Generator[Wait]:
+def waiting_for(turn: Turn | None, target: Instance) -> AbstractContextManager[Wait]:
     """Note that a turn waits for an actor's answer while the body runs.
 
     Args:
@@ -77,8 +90,17 @@ def waiting_for(turn: Turn | None, target: Instance) -> Generator[Wait]:
     Raises:
         CallCycleError: If that actor waits for the turn's own, naming the path.
     """
-    with _noted(turn, Wait(target)) as wait:
-        yield wait
+    return _noted(turn, Wait(target))
+
+
+def waiting_beside(waiter: Turn, target: Instance) -> AbstractContextManager[Wait]:
+    """Note a wait that closes no circle: that of a concurrent action, or for one.
+
+    Args:
+        waiter: The turn or the concurrent action that calls.
+        target: The actor that is called.
+    """
+    return _noted(waiter, Wait(target, needs_turn=False))
 
 
 def waiting_link(turn: Turn | None, target: Instance) -> Turn | None:
@@ -94,8 +116,7 @@ def waiting_link(turn: Turn | None, target: Instance) -> Turn | None:
     return None if link is None or target.gate.atomic is not None else link
 
 
-@contextmanager
-def waiting_inside(turn: Turn, link: Turn) -> Generator[Wait]:
+def waiting_inside(turn: Turn, link: Turn) -> AbstractContextManager[Wait]:
     """Note that a turn waits for an answer that comes from inside of its own chain.
 
     Args:
@@ -105,12 +126,10 @@ def waiting_inside(turn: Turn, link: Turn) -> Generator[Wait]:
     Raises:
         CallCycleError: If one of those waits for the caller, naming the path.
     """
-    with _noted(turn, Wait(link.instance), link) as wait:
-        yield wait
+    return _noted(turn, Wait(link.instance), link)
 
 
-@contextmanager
-def waiting_for_start(turn: Turn | None, target: Instance) -> Generator[Wait]:
+def waiting_for_start(turn: Turn | None, target: Instance) -> AbstractContextManager[Wait]:
     """Note that a turn waits until an actor is awake, or has stopped.
 
     Args:
@@ -120,8 +139,7 @@ def waiting_for_start(turn: Turn | None, target: Instance) -> Generator[Wait]:
     Raises:
         CallCycleError: If that actor waits for the turn's own, naming the path.
     """
-    with _noted(turn, StartWait(target)) as wait:
-        yield wait
+    return _noted(turn, StartWait(target))
 
 
 @contextmanager
@@ -129,7 +147,7 @@ def _noted(turn: Turn | None, wait: Wait, link: Turn | None = None) -> Generator
     if turn is None:
         yield wait
         return
-    path = _path(wait.target, turn.instance, link)
+    path = _path(wait.target, turn.instance, link) if wait.needs_turn else None
     if path is not None:
         names = [turn.instance.label, *path]
         raise CallCycleError(
@@ -139,6 +157,7 @@ def _noted(turn: Turn | None, wait: Wait, link: Turn | None = None) -> Generator
         turn.waits_for = []
     wait.since = trio.current_time()
     turn.waits_for.append(wait)
+    turn.instance.arm(wait.since + LONG_WAIT)
     try:
         yield wait
     finally:
@@ -161,18 +180,18 @@ def _path(start: Instance, goal: Instance, link: Turn | None) -> list[str] | Non
         if instance is goal and not is_let_in:
             return _labels(instance, came_from)
         first = link.borrower if link is not None and is_let_in else instance.mailbox.holder
-        for following in _waits_from(first):
+        for following in waits_from(first):
             if following not in came_from:
                 came_from[following] = instance
                 pending.append(following)
     return None
 
 
-def _waits_from(turn: Turn | None) -> list[Instance]:
-    """Return whom a turn, and whatever borrows from it, waits for."""
+def waits_from(turn: Turn | None) -> list[Instance]:
+    """Return whose turns a turn, and whatever borrows from it, waits for."""
     waits: list[Instance] = []
     while turn is not None:
-        waits += [wait.target for wait in turn.waits_for or () if wait.holds]
+        waits += [wait.target for wait in turn.waits_for or () if wait.needs_turn and wait.holds]
         turn = turn.borrower
     return waits
 
