@@ -54,6 +54,13 @@ class First(Actor, name="first", limits=ENDLESS):
     async def watch(self, seconds: float) -> None:
         await self.client.get_or_create(Last, "a").call(Last.watch, seconds)
 
+    @action
+    async def ask_two(self, seconds: float) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self.ask_last, seconds)
+            await trio.sleep(5)
+            await self.client.get_or_create(Last, "b").call(Last.work, seconds)
+
     @action(concurrent=True)
     async def ask_beside(self, seconds: float) -> None:
         await self.ask_last(seconds)
@@ -85,6 +92,15 @@ async def test_every_long_wait_is_told_once_with_its_path(
         assert [vars(record).get("actor") for record in caplog.records] == ["first", "middle"]
         await trio.sleep(60)
         assert len(seen()) == 2
+
+
+async def test_two_waits_of_a_turn_are_told_once_each(
+    seen: Seen, autojump_clock: MockClock
+) -> None:
+    async with opened(First, Last) as runtime:
+        await call(runtime, First.ask_two, 30)
+        said = "first/a: ask_two has waited 10 s for an answer: first/a → last/"
+        assert seen() == [f"{said}a", f"{said}b"]
 
 
 async def test_many_short_waits_are_no_long_one(seen: Seen, autojump_clock: MockClock) -> None:
