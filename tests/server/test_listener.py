@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import math
 import os
 import resource
 import socket
@@ -16,12 +17,19 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
+from tests.link.peers import tcp_pair
 from tests.server.serving import HttpClient, Serving, gateway, rest, serving
 from trivet.declare.options import Limits
 from trivet.server.http import HttpConnection
 from trivet.server.sockets import bind_sockets, peer_of
 
 STRANGER = "203.0.113.7"
+VANISHED = {
+    "TCP_KEEPIDLE": 7,
+    "TCP_KEEPINTVL": 3,
+    "TCP_KEEPCNT": 4,
+    "TCP_USER_TIMEOUT": 17_000,
+}
 CERTIFICATE = Path(__file__).with_name("certificate.pem")
 
 
@@ -48,6 +56,13 @@ class PlayedSocket:
         self._clients.append(ours)
         self._send.send_nowait(theirs)
         return HttpClient(trio.SocketStream(ours))
+
+    def connect_over_tcp(self) -> tuple[HttpClient, socket.socket]:
+        """Connect; also return the server's end, to be looked at."""
+        theirs, ours = tcp_pair()
+        self._clients.append(ours.socket)
+        self._send.send_nowait(trio.socket.from_stdlib_socket(theirs))
+        return HttpClient(ours), theirs.dup()
 
     def close(self) -> None:
         for client in self._clients:
@@ -203,6 +218,30 @@ async def test_a_client_that_left_early_is_no_pause(autojump_clock: MockClock) -
         http = played.connect()
         assert await health(http) == 200
         assert played.accepting_at[2] == 0.0
+
+
+async def test_the_system_notices_clients_that_vanish() -> None:
+    limits = Limits(ping_after=7, dead_after=10)
+    async with serving(limits=limits) as site, listening(site) as played:
+        http, server_end = played.connect_over_tcp()
+        with server_end:
+            assert await health(http) == 200
+            assert server_end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            seen = {
+                name: server_end.getsockopt(socket.IPPROTO_TCP, getattr(socket, name))
+                for name in VANISHED
+                if hasattr(socket, name)
+            }
+            assert seen == {name: VANISHED[name] for name in seen}
+
+
+async def test_nobody_asks_for_signs_of_life_for_ever() -> None:
+    limits = Limits(ping_after=math.inf)
+    async with serving(limits=limits) as site, listening(site) as played:
+        http, server_end = played.connect_over_tcp()
+        with server_end:
+            assert await health(http) == 200
+            assert not server_end.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
 
 
 async def test_a_socket_that_cannot_listen_is_an_error(autojump_clock: MockClock) -> None:

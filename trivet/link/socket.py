@@ -8,6 +8,7 @@ the kernel has refused bytes. Both may be cancelled without losing any.
 from __future__ import annotations
 
 import contextlib
+import math
 import socket
 from typing import Final
 
@@ -15,11 +16,51 @@ import trio
 
 from trivet.link.outbox import Outbox
 
-__all__ = ["SocketTransport"]
+__all__ = ["SocketTransport", "notice_vanished"]
 
 READ_SIZE: Final = 64 * 1024
 CLOSED: Final = "this socket was already closed"
 WOULD_BLOCK: Final = (BlockingIOError, InterruptedError)
+
+PROBES: Final = 4
+"""How many signs of life the system asks for before it takes a peer for vanished."""
+
+LONGEST: Final = 32_767
+"""The most seconds between them that a system takes."""
+
+
+def notice_vanished(
+    connection: socket.socket | trio.socket.SocketType, *, ping_after: float, dead_after: float
+) -> None:
+    """Have the system close a connection whose peer has vanished without a word.
+
+    It asks for a sign of life as soon as nothing was said for a while, so a stream that waits for
+    its next piece ends, too; what a peer has not confirmed counts as silence. Where a system lacks
+    one of these options, it goes by its own times.
+
+    Args:
+        connection: A connected stream socket; of one that is not TCP nothing changes.
+        ping_after: Seconds of silence before it asks; with infinity it never does.
+        dead_after: Seconds of silence after that.
+    """
+    if math.inf in {ping_after, dead_after}:
+        return
+    options = {
+        "TCP_KEEPIDLE": _seconds(ping_after),
+        "TCP_KEEPINTVL": _seconds(dead_after / PROBES),
+        "TCP_KEEPCNT": PROBES,
+        "TCP_USER_TIMEOUT": 1000 * (_seconds(ping_after) + _seconds(dead_after)),
+    }
+    with contextlib.suppress(OSError):
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        for name, value in options.items():
+            option: int | None = getattr(socket, name, None)
+            if option is not None:
+                connection.setsockopt(socket.IPPROTO_TCP, option, value)
+
+
+def _seconds(time: float) -> int:
+    return min(LONGEST, max(1, math.ceil(time)))
 
 
 class SocketTransport:

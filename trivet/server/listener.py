@@ -22,7 +22,7 @@ import trio
 
 from trivet.declare.errors import ActionError
 from trivet.link.limits import FrameBudget
-from trivet.link.socket import SocketTransport
+from trivet.link.socket import SocketTransport, notice_vanished
 from trivet.link.stream import StreamTransport
 from trivet.link.transport import Transport
 from trivet.logs import Throttled, about
@@ -138,7 +138,8 @@ class Listener:
         if admission is None:
             connection.close()
             return
-        context = self.service.settings.ssl_context
+        limits, context = self._limits, self.service.settings.ssl_context
+        notice_vanished(connection, ping_after=limits.ping_after, dead_after=limits.dead_after)
         transport = (
             SocketTransport.adopt(connection) if context is None else _secured(connection, context)
         )
