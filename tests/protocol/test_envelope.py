@@ -69,6 +69,8 @@ def test_an_envelope_is_needed(encoding: str, tree: object) -> None:
         ("ActionRequest", {"id": 1, "args": []}, "name"),
         ("ActionRequest", REQUEST | {"name": None}, "name"),
         ("ActionRequest", REQUEST | {"deadline": -1}, "deadline"),
+        ("ActionRequest", REQUEST | {"deadline": 10**15}, "deadline"),
+        ("ActionRequest", REQUEST | {"deadline": 10**400}, "deadline"),
         ("ActionRequest", REQUEST | {"deadline": "1"}, "deadline"),
         ("ActionRequest", REQUEST | {"call": 1}, "call"),
         ("ActionRequest", REQUEST | {"call": "x" * 65}, "call"),

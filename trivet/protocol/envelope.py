@@ -8,7 +8,7 @@ there, ``metadata``, ``actor`` and its ``key`` are left out rather than null.
 from __future__ import annotations
 
 import re
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from trivet.protocol.errors import DecodingError
 from trivet.protocol.messages import (
@@ -56,6 +56,9 @@ BODY_LEVELS = 1
 
 MAX_CALL_NAME = 64
 """Characters in the name that a client gives to a call for deduplication."""
+
+MAX_COUNT: Final = 10**15 - 1
+"""The largest number of anything: milliseconds of a deadline, too, which floats must hold."""
 
 _is_id = re.compile(r"[0-9]{1,20}").fullmatch
 
@@ -205,9 +208,9 @@ def id_of(value: object) -> int:
 
 def natural_of(value: object, name: str) -> int:
     """Return a number that counts something."""
-    if type(value) is int and value >= 0:
+    if type(value) is int and 0 <= value <= MAX_COUNT:
         return value
-    raise DecodingError(f"{name} must be an integer from 0 on")
+    raise DecodingError(f"{name} must be an integer from 0 to {MAX_COUNT}")
 
 
 def call_name_of(value: object) -> str:

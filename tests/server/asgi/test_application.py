@@ -138,6 +138,22 @@ async def test_an_address_with_too_many_connections(autojump_clock: MockClock) -
         assert (await request(app, {**posting(), "client": ("192.0.2.2", 2)}, b"{}"))[0] == 200
 
 
+async def test_what_is_no_http_is_refused(autojump_clock: MockClock) -> None:
+    app = application()
+    async with app.running():
+        scope = posting(headers={"x-odd": "one\r\ntwo: three"})
+        assert (await request(app, scope, b"{}"))[0] == 400
+
+
+async def test_a_body_of_another_length_is_not_taken(autojump_clock: MockClock) -> None:
+    app = application()
+    async with app.running(), calling(app, posting(headers={"content-length": "5"})) as call:
+        call.say("http.request", body=b'{"args":[1]}')
+        await call.ended.wait()
+        counter = app.server.client.get_or_create(Counter, "a")
+        assert await counter.call(Counter.value) == 0
+
+
 # -- WebSockets ----------------------------------------------------------------------------------
 
 
@@ -188,7 +204,8 @@ async def test_a_connection(autojump_clock: MockClock, encoding: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("code", "cause"), [(1000, "client"), (1005, "client"), (1006, "network"), (4000, "client")]
+    ("code", "cause"),
+    [(1000, "client"), (1005, "client"), (1006, "network"), (1015, "network"), (4000, "client")],
 )
 async def test_how_a_client_left_is_known(autojump_clock: MockClock, code: int, cause: str) -> None:
     app = application()
@@ -203,6 +220,16 @@ async def test_how_a_client_left_is_known(autojump_clock: MockClock, code: int, 
         await wait_all_tasks_blocked()
         room = app.server.client.get(Room, "a").with_params(Login("bob"))
         assert f"ann {cause}" in await room.call(Room.farewells)
+
+
+async def test_half_a_character_closes(autojump_clock: MockClock) -> None:
+    app = application()
+    async with app.running(), calling(app, connecting()) as call:
+        speaker = Speaker(call, "json")
+        await speaker.open()
+        await speaker.receive()
+        call.say("websocket.receive", text="\ud800")
+        assert (await call.hear())["code"] == 1007
 
 
 async def test_a_kicked_client_hears_why(autojump_clock: MockClock) -> None:

@@ -43,7 +43,11 @@ async def bridge_request(
         first = await receive()
         if first["type"] == "http.disconnect":
             return
-        request = _request(scope, first)
+        try:
+            request = _request(scope, first)
+        except h11.LocalProtocolError:
+            await _send_empty(send, 400)  # the ASGI server has let something through
+            return
         async with open_service_nursery() as nursery:
             nursery.start_soon(_upload, http, request, first, receive, stream, nursery)
             await _download(http, send, stream)
@@ -80,6 +84,8 @@ async def _upload(
             message = await receive()
     except trio.BrokenResourceError:
         return  # the server has answered, and wants no more of the body
+    except h11.LocalProtocolError:
+        pass  # the body is not as long as it was said to be: nobody may take it for complete
     nursery.cancel_scope.cancel()
 
 
@@ -87,7 +93,8 @@ async def _download(http: h11.Connection, send: Send, stream: trio.abc.Stream) -
     """Pass the response on, piece by piece, as the client takes it."""
     data = bytes(await stream.receive_some(READ_SIZE))
     if not data:
-        await _send_unavailable(send)
+        # The client's address has no place left.
+        await _send_empty(send, 503)
         return
     http.receive_data(data)
     while not isinstance(event := http.next_event(), h11.EndOfMessage):
@@ -102,7 +109,6 @@ async def _download(http: h11.Connection, send: Send, stream: trio.abc.Stream) -
     await send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
-async def _send_unavailable(send: Send) -> None:
-    """Answer for a server that closes without a word: the client's address has no place left."""
-    await send({"type": "http.response.start", "status": 503, "headers": []})
+async def _send_empty(send: Send, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": []})
     await send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -21,6 +21,8 @@ __all__ = ["bridge_websocket"]
 
 READ_SIZE: Final = 64 * 1024
 
+SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1005, *range(1007, 1015)})
+
 # The handshake on the stream is a new one, with the same offer.
 HANDSHAKE: Final = b"sec-websocket-"
 
@@ -89,13 +91,13 @@ class _Bridge:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self._left = True
-                if message.get("code") == CloseCode.ABNORMAL_CLOSURE:
+                if not _may_be_sent(message.get("code") or CloseCode.NO_STATUS_RCVD):
                     nursery.cancel_scope.cancel()  # there was no goodbye
                 else:
                     await self._leave(message)
             elif self._protocol.state is OPEN:
                 if message.get("text") is not None:
-                    self._protocol.send_text(message["text"].encode())
+                    self._protocol.send_text(message["text"].encode("utf-8", "surrogatepass"))
                 else:
                     self._protocol.send_binary(message["bytes"])
                 await self._flush()
@@ -139,3 +141,8 @@ class _Bridge:
                     await self._stream.send_all(data)
             except trio.BrokenResourceError:
                 pass  # the server has closed, as the reader will see
+
+
+def _may_be_sent(code: int) -> bool:
+    """Whether a client can have said goodbye with a code, or with none."""
+    return code in SENDABLE or 3000 <= code < 5000
