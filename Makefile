@@ -106,6 +106,10 @@ $(INSTALLED): pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable ".[cli,dev]"
 	@touch $@
 
+# `npm ci` wants the lock file to name the engine's binaries for every platform, which a registry
+# that has only some of them never does; this takes the same versions from it.
+$(ABROAD): HOW := install --no-save
+%/node_modules/.installed: HOW ?= ci
 %/node_modules/.installed: %/package.json %/package-lock.json %/.npmrc | $(INSTALLED)
-	cd $* && $(WITH_NODE) npm ci --loglevel=error
+	cd $* && $(WITH_NODE) npm $(HOW) --loglevel=error
 	@touch $@
