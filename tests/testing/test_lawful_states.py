@@ -210,3 +210,50 @@ async def test_actors_without_state_are_left_alone(autojump_clock: MockClock) ->
     async with checked(Stateless) as (runtime, findings):
         assert await call(runtime, Stateless.answer) == 42
     assert findings == []
+
+
+async def test_concurrent_actions_change_the_state_at_any_time(autojump_clock: MockClock) -> None:
+    class Busy(Actor[list[int]], name="busy"):
+        @action(concurrent=True)
+        async def add(self, number: int) -> None:
+            self.state.append(number)
+            await trio.sleep(1)
+            self.state.append(-number)
+            await trio.sleep(1)
+            self.state = [*self.state, 0]
+
+        @action
+        def now(self) -> int:
+            return len(self.state)
+
+        @action(readonly=True)
+        async def slow(self) -> int:
+            await trio.sleep(1.5)
+            return len(self.state)
+
+    async with checked(Busy) as (runtime, findings), trio.open_nursery() as nursery:
+        nursery.start_soon(call, runtime, Busy.slow)
+        for number in (1, 2):
+            nursery.start_soon(call, runtime, Busy.add, number)
+            await wait_all_tasks_blocked()
+            await call(runtime, Busy.now)
+    assert findings == []
+
+
+async def test_what_a_concurrent_action_has_left_behind_changes_nothing(
+    autojump_clock: MockClock,
+) -> None:
+    class Leaving(Actor[list[int]], name="leaving"):
+        async def later(self) -> None:
+            await trio.sleep(1)
+            self.state.append(1)
+
+        @action(concurrent=True)
+        async def leave(self) -> None:
+            self.start_soon(self.later)
+
+    async with checked(Leaving) as (runtime, findings):
+        await call(runtime, Leaving.leave)
+        await trio.sleep(2)
+    assert len(findings) == 1
+    assert "outside of a turn" in findings[0]

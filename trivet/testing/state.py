@@ -30,7 +30,7 @@ from trivet.runtime.call import Call
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.runtime import Runtime
 from trivet.runtime.state import State
-from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.turn import Turn, running_action, running_turn
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -89,7 +89,7 @@ class _WatchedMailbox(Mailbox):
         self, turn: Turn | None
     ) -> None:
         if self.state is not None:
-            self.state.look(lawful=self._holder is not None)
+            self.state.look(lawful=self._holder is not None or self.changing > 0)
         self._holder = turn
 
     def end(self, turn: Turn) -> None:
@@ -97,6 +97,12 @@ class _WatchedMailbox(Mailbox):
         if self.state is not None:
             self.state.look(lawful=True)
         super().end(turn)
+
+    def end_beside(self, *, changes: bool) -> None:
+        """Take what a concurrent action has done so far for lawful."""
+        if self.state is not None and changes:
+            self.state.look(lawful=True)
+        super().end_beside(changes=changes)
 
 
 class _WatchedState(State):
@@ -122,7 +128,7 @@ class _WatchedState(State):
 
     def trust(self) -> bool:
         """Begin to watch a readonly action."""
-        self.look(lawful=self._mailbox.holder is not None)
+        self.look(lawful=self._mailbox.holder is not None or self._mailbox.changing > 0)
         return super().trust()
 
     def trusted(self, action: str, touched: bool) -> None:
@@ -157,12 +163,15 @@ class _Watcher(trio.abc.Instrument):
 
     def after_task_step(self, task: trio.lowlevel.Task) -> None:
         """Look at every state."""
-        turn = task.context.get(running_turn)
+        turn, action = task.context.get(running_turn), task.context.get(running_action)
         for instance in self._directory.instances:
             state = instance.state
             if not isinstance(state, _WatchedState):
                 continue
-            if turn is None or not turn.active or turn.instance is not instance:
+            if isinstance(action, Call) and action.instance is instance and not action.is_over:
+                # Beside the turns it may do so at any time.
+                state.look(lawful=not action.method.readonly, who=f"by the readonly {action.label}")
+            elif turn is None or not turn.active or turn.instance is not instance:
                 state.look(lawful=False, who=f"outside of a turn, {_place_of(task)}")
             elif isinstance(turn, Call) and turn.method.readonly and turn.hook_of is None:
                 state.look(lawful=False, who=f"by the readonly action {turn.label}")
