@@ -158,3 +158,11 @@ def test_what_a_close_states(ending: Ending, stated: tuple[str, str | None] | No
     else:
         assert found is not None
         assert (found.group, stated[1] and found.code) == stated
+
+
+@pytest.mark.parametrize("code", ["state_corrupt", "state_incompatible", "state_not_loaded"])
+def test_an_actor_that_broke_meanwhile_is_waited_for(code: str) -> None:
+    broken = error("actor", code)
+    assert is_refusal(broken, creates=True)
+    assert not is_refusal(broken, creates=True, returning=True)
+    assert is_refusal(error("user", code), creates=True, returning=True)

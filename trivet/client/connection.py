@@ -333,7 +333,8 @@ class LiveConnection:
 
     def _refused(self, ending: Ending) -> Error | None:
         error = self._refusal or ending.refusal()
-        if error is None or is_refusal(error, creates=self._dialer.creates):
+        returning = self._settled.is_set()
+        if error is None or is_refusal(error, creates=self._dialer.creates, returning=returning):
             return error
         self._log(logging.INFO, "cannot connect to %s yet: %s", error)
         return None

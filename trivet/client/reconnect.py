@@ -23,6 +23,8 @@ _PASSING = frozenset(
     {"starting", "stopping", "stopped", "restarting", "overloaded", "unavailable"}
     | {"not_configured", "dropped_reply", "state_not_saved"}
 )
+# What the operator of the actor has to mend, and can.
+_BROKEN = frozenset({"state_corrupt", "state_incompatible", "state_not_loaded"})
 # What becomes of them when the actor may be created anew.
 _GONE = frozenset({"not_found", "destroying", "destroyed"})
 # Groups of whoever stands between client and actor.
@@ -75,13 +77,17 @@ class Backoff:
         return self.next_delay()
 
 
-def is_refusal(error: Error, *, creates: bool) -> bool:
+def is_refusal(error: Error, *, creates: bool, returning: bool = False) -> bool:
     """Return whether an error before Init is an answer rather than a mishap.
 
     Args:
         error: What the actor's side, or somebody on the way, has said.
         creates: Whether the actor would be created, so that it cannot be missing for long.
+        returning: Whether the connection was open before: then an actor that cannot be read any
+            more, as after a deploy that failed, is no answer to it.
     """
+    if returning and error.group == "actor" and error.code in _BROKEN:
+        return False
     if error.group == "actor":
         return error.code not in _PASSING and not (creates and _is_gone(error))
     # A wrong address does not become right.
