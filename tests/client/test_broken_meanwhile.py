@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import trio
 from trio.testing import MockClock
 
@@ -27,13 +29,8 @@ async def serve(
     task_status: trio.TaskStatus[trio.CancelScope] = trio.TASK_STATUS_IGNORED,
 ) -> None:
     async with trio.open_nursery() as nursery:
-
-        async def run(task_status: trio.TaskStatus[trivet.Server]) -> None:
-            await trivet.serve(
-                trivet.Registry(actor), host=None, storage=storage, task_status=task_status
-            )
-
-        server: trivet.Server = await nursery.start(run)
+        serving = partial(trivet.serve, trivet.Registry(actor), host=None, storage=storage)
+        server: trivet.Server = await nursery.start(serving)
         await nursery.start(network.serve, "server", server.serve_stream)
         task_status.started(nursery.cancel_scope)
 
