@@ -13,7 +13,7 @@ from tests.runtime.runtimes import awake, call, handle, opened
 from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
-from trivet.declare.errors import ActionError, ConnectionLost
+from trivet.declare.errors import ActionError, ConnectionLost, UserError
 from trivet.declare.options import Limits
 from trivet.declare.request import Request
 from trivet.declare.response import Response
@@ -55,6 +55,14 @@ class Echo(Actor[list[int]], limits=Limits(outbox_bytes=BOUND)):
         assert self.socket is not None
         self.state.append(1)
         await self.socket.close()
+
+    @action(atomic=True)
+    async def say_much_and_fail(self) -> None:
+        assert self.socket is not None
+        self.state.append(1)
+        for _ in range(MANY):
+            self.socket.send("x" * 1000)
+        raise UserError("never mind")
 
     @action(readonly=True)
     def numbers(self) -> list[int]:
@@ -101,6 +109,26 @@ async def test_an_atomic_turn_that_has_changed_anything_closes_no_socket(
             await socket.send("still there")
             assert await socket.receive() == "still there"
         assert await call(runtime, Echo.numbers) == []
+
+
+async def test_what_an_atomic_turn_takes_back_takes_no_room_in_the_gate(
+    autojump_clock: MockClock,
+) -> None:
+    async with opened(Echo, storage=settled()) as runtime, trio.open_nursery() as nursery:
+        async with handle(runtime, Echo).websocket() as socket:
+            await wait_all_tasks_blocked()
+            with pytest.raises(UserError, match="never mind"):
+                await call(runtime, Echo.say_much_and_fail)
+            await socket.send("hello")
+            assert await socket.receive() == "hello"
+            instance = awake(runtime, Echo)
+            assert instance is not None
+            nursery.start_soon(call, runtime, Echo.change_and_wait)
+            await wait_all_tasks_blocked()
+            await send_often(socket, "x", 9)
+            await wait_all_tasks_blocked()
+            assert instance.actor.read == 10
+            instance.actor.go_on.set()
 
 
 async def test_one_task_reads_a_socket(autojump_clock: MockClock) -> None:

@@ -220,6 +220,27 @@ async def test_the_class_is_asked_first(autojump_clock: MockClock) -> None:
         assert Guarded.asked[1:] == ["request /x", "create /x"]
 
 
+@pytest.mark.parametrize(
+    ("by_key", "error"), [(True, "actor.stopping"), (False, "guard.service_unavailable")]
+)
+async def test_a_request_that_has_not_begun_is_told_to_come_back(
+    by_key: bool, error: str, autojump_clock: MockClock
+) -> None:
+    async with web() as (site, client):
+        running, waiting = site.http(), site.http()
+        await running.send("GET", address("/sleep?3"))
+        await wait_all_tasks_blocked()
+        if by_key:
+            await waiting.send("GET", address("/count"))
+        else:
+            actor_id = await client.get_or_create(Web, "a").resolve()
+            await waiting.send("GET", f"/gateway/{actor_id}/request/count")
+        await wait_all_tasks_blocked()
+    assert (await running.reply()).body == b"slept"
+    reply = await waiting.reply()
+    assert (reply.status, reply.error) == (503, error)
+
+
 @pytest.mark.parametrize("size", [0, 65_536, 300_000])
 async def test_over_tcp(size: int) -> None:
     limits = Limits()

@@ -14,7 +14,6 @@ Rules this file keeps:
 from __future__ import annotations
 
 from contextvars import ContextVar
-from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import trio
@@ -74,26 +73,24 @@ class SocketConnection(Connection):
         """How its messages are framed."""
         return cast("SocketEncoder", self.socket_inbox.link.encoder)
 
-    def wait_for_gate(self, size: int) -> None:
-        """Take note that a message of so many bytes is being sent: it may have to wait."""
-        gate = self.instance.gate
-        if not gate.is_open:
-            size += MESSAGE_COST
-            self._in_gate += size
-            gate.emit(partial(self._leaves_gate, size), lambda _: self._leaves_gate(size))
-
-    def _leaves_gate(self, size: int) -> None:
-        self._in_gate -= size
+    def count_in_gate(self, size: int) -> None:
+        """Count a message of so many bytes that is being sent, if it may have to wait."""
+        if self.instance.gate.is_open:
+            self._in_gate = 0
+        else:
+            self._in_gate += size + MESSAGE_COST
 
     async def gate_has_room(self) -> None:
-        """Wait until what was sent and waits in the gate is no more than the outbox has room for."""
+        """Wait until no more of what was sent is in the gate than the outbox has room for."""
         limits = self.instance.limits
         room = min(limits.outbox_bytes / 2, limits.outbox_messages / 2 * MESSAGE_COST)
-        if self._in_gate > room:
+        counted = self._in_gate
+        if counted > room:
             try:
                 await self.instance.gate.stand_behind()
             except ActionError:
                 pass  # what was sent is lost, and so is the connection, as the handler will hear
+            self._in_gate = max(0, self._in_gate - counted)
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send nothing: such a client knows no events."""
@@ -149,7 +146,7 @@ class ActorSocket(WebSocket[Any]):
         frame = self._conn.encoder.message(message)
         if not self._conn.is_standing:
             return False
-        self._conn.wait_for_gate(len(message))
+        self._conn.count_in_gate(len(message))
         return self._conn.push(frame)
 
     async def close(self, code: int = NORMAL, reason: str = "") -> None:

@@ -12,7 +12,6 @@ import attrs
 import trio
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.request import Request
 from trivet.declare.response import Response
@@ -29,7 +28,7 @@ from trivet.server.calls import specifier_of
 from trivet.server.exchange import Exchange
 from trivet.server.head import header_text
 from trivet.server.requests import raw_request_of
-from trivet.server.targets import find_actor
+from trivet.server.targets import find_actor, stopping
 
 __all__ = ["answer_request"]
 
@@ -83,9 +82,7 @@ class _RawRequest:
                 return await ask_request(instance, request, params)
             except InstanceMoved:
                 if service.stopping.begun:
-                    raise ActionError(
-                        "The server is stopping", group="guard", code="service_unavailable"
-                    ) from None
+                    raise stopping(self.exchange.target) from None
 
     def sent(self, response: Response, limit: int) -> Answer:
         assert self.specifier is not None
