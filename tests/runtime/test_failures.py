@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
-from tests.runtime.runtimes import call, opened
+from tests.runtime.runtimes import awake, call, opened
 from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
 
@@ -217,3 +217,41 @@ async def test_the_failure_in_a_crowd_counts(caplog: pytest.LogCaptureFixture) -
 
 def _traceback(error: BaseException) -> str:
     return "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("name", ["in_turn", "beside"])
+async def test_an_action_that_fails_while_it_is_cut_hurts_nobody(
+    name: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail_at_the_end() -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            raise ValueError("something broke")
+
+    class Frail(Actor):
+        @action(timeout=1)
+        async def in_turn(self) -> None:
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(trio.sleep_forever)
+                nursery.start_soon(fail_at_the_end)
+
+        @action(timeout=1, concurrent=True)
+        async def beside(self) -> None:
+            await self.in_turn()
+
+        @action
+        async def say(self) -> str:
+            return "still here"
+
+    async with opened(Frail) as runtime:
+        with pytest.raises(errors.ActionError, match="action_timed_out"):
+            await call(runtime, getattr(Frail, name))
+        instance = awake(runtime, Frail)
+        await wait_all_tasks_blocked()
+        (record,) = [one for one in caplog.records if "failed while it was cut" in one.message]
+        assert record.exc_info is not None
+        assert "something broke" in caplog.text
+        assert record.__dict__["actor"] == "Frail"
+        assert await call(runtime, Frail.say) == "still here"
+        assert awake(runtime, Frail) is instance

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import trio
 
 from trivet.declare.interfaces import SHORT_KINDS
+from trivet.logs import Throttled
 from trivet.runtime.atomic import all_or_nothing
 from trivet.runtime.call import Call
 from trivet.runtime.cut_errors import restarting
@@ -15,9 +17,15 @@ from trivet.runtime.hooks import enter_beside, enter_call
 from trivet.runtime.mailbox import overloaded
 from trivet.runtime.results import copied
 from trivet.runtime.state_watch import one_segment
+from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_action
 
-__all__ = ["answer"]
+if TYPE_CHECKING:
+    from trivet.runtime.instance import Instance
+
+__all__ = ["answer", "failed_while_cut"]
+
+throttled = Throttled(logging.getLogger(__name__))
 
 
 async def answer(call: Call) -> None:
@@ -42,6 +50,17 @@ async def answer(call: Call) -> None:
     else:
         call.is_over = True
         call.result(value)
+
+
+def failed_while_cut(instance: Instance, error: Exception) -> None:
+    """Report what a cut call raised besides its cancellation; it was answered already."""
+    throttled.error(
+        "cut",
+        "%s: a call failed while it was cut",
+        instance.label,
+        extra=about_instance(instance),
+        error=error,
+    )
 
 
 def _check_wanted(call: Call) -> None:

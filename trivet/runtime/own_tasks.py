@@ -11,25 +11,20 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-import logging
 from collections import deque
 from typing import TYPE_CHECKING
 
 import trio
 
 from trivet.declare.interfaces import SHORT_KINDS
-from trivet.logs import Throttled
-from trivet.runtime.answering import answer
+from trivet.runtime.answering import answer, failed_while_cut
 from trivet.runtime.call import Call
-from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = ["OwnTasks", "running_beside"]
-
-throttled = Throttled(logging.getLogger(__name__))
 
 
 class OwnTasks:
@@ -90,14 +85,7 @@ class OwnTasks:
             with call.scope:
                 await answer(call)
         except Exception as error:
-            # Only what a cut call raised besides its cancellation; it was answered already.
-            throttled.error(
-                "cut",
-                "%s: a call failed while it was cut",
-                self._instance.label,
-                extra=about_instance(self._instance),
-                error=error,
-            )
+            failed_while_cut(self._instance, error)
         finally:
             if call.method.concurrent:
                 self._end_beside(call)

@@ -10,23 +10,18 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any
 
 import trio
 
-from trivet.logs import Throttled
-from trivet.runtime.answering import answer
+from trivet.runtime.answering import answer, failed_while_cut
 from trivet.runtime.call import Call
-from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = ["Worker"]
-
-throttled = Throttled(logging.getLogger(__name__))
 
 CALLS_PER_CHECKPOINT = 64
 
@@ -73,14 +68,7 @@ class Worker:
                 with trio.CancelScope() as self._scope:
                     await self._serve(self._scope)
             except Exception as error:
-                # Only what a cut call raised besides its cancellation; it was answered already.
-                throttled.error(
-                    "cut",
-                    "%s: a call failed while it was cut",
-                    self._instance.label,
-                    extra=about_instance(self._instance),
-                    error=error,
-                )
+                failed_while_cut(self._instance, error)
 
     async def _serve(self, scope: trio.CancelScope) -> None:
         budget = CALLS_PER_CHECKPOINT
