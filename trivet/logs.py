@@ -7,7 +7,8 @@ Rules of every record of trivet:
 2. A payload is in none. Text that came from the network goes through ``printable``.
 3. What a client, or a mistake in an actor, can cause as often as it likes goes through
    ``Throttled``: of one kind a few in a row about each subject, and some more about all of them;
-   then one in a while, which tells how many were left out. Counters count every one.
+   then one in a while, which tells how many were left out. What is dropped or refused is counted
+   beside it, for every one.
 """
 
 from __future__ import annotations

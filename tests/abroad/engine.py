@@ -112,5 +112,5 @@ def _ask(url: str, method: str = "GET", body: object = None, until: str | None =
         else:
             if until is None or answer[until]:
                 return answer
-        time.sleep(0.05)
+        time.sleep(0.05)  # another program starts, and tells nobody when it listens
     raise TimeoutError(f"{method} {url}")

@@ -1,4 +1,4 @@
-"""The address of a server: ``https://namespace:token@host:port/base/path``, all but the host optional."""
+"""The address of a server: ``https://namespace:token@host:port/base``, most of it optional."""
 
 from __future__ import annotations
 

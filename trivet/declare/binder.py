@@ -52,8 +52,8 @@ class Binder:
         rest: The parameter ``*args``, if there is one.
         keyword_only: The parameters that are given by name.
         result: The shape of what the action returns.
-        bind: Takes a call's positional and keyword arguments and returns them checked and copied: what was
-            given and nothing else. Raises ``ValidationError``.
+        bind: Takes a call's positional and keyword arguments and returns them checked and copied:
+            what was given and nothing else. Raises ``ValidationError``.
     """
 
     positional: tuple[Parameter, ...]

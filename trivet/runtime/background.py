@@ -1,7 +1,8 @@
 """Tasks of an actor without a turn: ``run`` and what ``self.start_soon`` starts.
 
-They are cancelled when the actor begins to stop; the end of its grace waits for them. An error in ``run`` is logged and changes
-nothing else; one in a ``start_soon`` task crashes its actor, and no other.
+They are cancelled when the actor begins to stop; the end of its grace waits for them. An error in
+``run`` is logged and changes nothing else; one in a ``start_soon`` task crashes its actor, and no
+other.
 """
 
 from __future__ import annotations

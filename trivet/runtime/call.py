@@ -96,7 +96,7 @@ class Call(Turn):
         self.kwargs = kwargs or {}
 
     def grant(self) -> None:
-        """Let it run: by the actor's worker, or beside it where the worker waits for this very call."""
+        """Let it run: by the actor's worker, or beside it where the worker waits for it."""
         self.begun = True
         self.begin()
         if self.lender is None:

@@ -6,8 +6,9 @@ Rules this file keeps:
    ``run`` begins. A start that fails leaves nothing behind: nothing of it is stored or said, its
    tasks are cancelled, the parked connections are parked again.
 2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
-   running turn, concurrent actions, leaving connections and the last save share one grace; then the rest is cut, but
-   each of them has at least its own deadline. After the last save nothing of it is stored or said.
+   running turn, concurrent actions, leaving connections and the last save share one grace; then the
+   rest is cut, but each of them has at least its own deadline. After the last save nothing of it is
+   stored or said.
 3. Put away, an instance parks its open connections and their links stay. At the end of the
    runtime it closes them, and each ``on_disconnect`` runs.
 """

@@ -2,9 +2,9 @@
 
 Only turns wait for actors: tasks outside a turn hold nothing, so they close no circle. Nor does a
 call that needs no turn of its own: that of a concurrent action, or one that is let into a turn of
-its chain. (What concurrent actions wait for is noted for the snapshot and the log alone.) An actor waits for another while a task of the turn that holds it awaits a call; the
-circle is looked for at the moment a call has to queue, walking from the called actor along those
-waits.
+its chain. (What concurrent actions wait for is noted for the snapshot and the log alone.) An actor
+waits for another while a task of the turn that holds it awaits a call; the circle is looked for at
+the moment a call has to queue, walking from the called actor along those waits.
 
 A wait is over when the answer is there, not when the task that waits gets to run: until then the
 one that has answered may call back.

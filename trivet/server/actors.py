@@ -127,7 +127,7 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
 
 
 async def _identify(exchange: Exchange, actor_id: str, may_be_another: bool) -> ActorRecord | None:
-    """Say who an actor is; a damaged one, which may be none that the request asks for, is not there."""
+    """Say who an actor is; a damaged one that may be none of those asked for is not there."""
     try:
         return await exchange.service.runtime.records.identify(actor_id)
     except ActionError as error:
