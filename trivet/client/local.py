@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import AsyncGenerator, Callable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import Any
 
 from trio.lowlevel import checkpoint, checkpoint_if_cancelled
@@ -140,27 +140,19 @@ class LocalTarget:
         await checkpoint()
         return (await self._awake()).actor_id
 
-    def fetch(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Send a raw HTTP request."""
-        return self._fetch(request, params)
-
     @asynccontextmanager
-    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+    async def fetch(self, request: Request, params: object, /) -> AsyncGenerator[StreamedResponse]:
+        """Send a raw HTTP request."""
         made = await fresh_params(params)
         where = self._runtime, self._definition, self._address
         async with fetch_here(*where, request, made) as response:
             yield response
 
-    def websocket(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[ClientWebSocket]:
-        """Open a raw WebSocket."""
-        return self._websocket(request, params)
-
     @asynccontextmanager
-    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+    async def websocket(
+        self, request: Request, params: object, /
+    ) -> AsyncGenerator[ClientWebSocket]:
+        """Open a raw WebSocket."""
         if current_turn() is not None:
             await self._wait_awake()
         made = await fresh_params(params)
@@ -168,12 +160,9 @@ class LocalTarget:
         async with open_websocket_here(*where, request, made) as socket:
             yield socket
 
-    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
-        """Open a connection."""
-        return self._connect(params)
-
     @asynccontextmanager
-    async def _connect(self, params: object) -> AsyncGenerator[LiveTarget]:
+    async def connect(self, params: object, /) -> AsyncGenerator[LiveTarget]:
+        """Open a connection."""
         if current_turn() is not None:
             await self._wait_awake()
         dialer = LocalDialer(self._runtime, LocalValues(self._definition), self._address)

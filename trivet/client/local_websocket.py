@@ -16,7 +16,7 @@ import trio
 
 from trivet.client.session import Ending
 from trivet.declare.definition import Definition, EventBinding
-from trivet.declare.errors import ActionError, ConnectionClosed
+from trivet.declare.errors import ConnectionClosed
 from trivet.declare.event import Overflow
 from trivet.declare.handle import Address
 from trivet.declare.interfaces import CloseCause
@@ -28,7 +28,7 @@ from trivet.protocol.close import CloseCode, fit_reason
 from trivet.protocol.errors import OutgoingTooLong
 from trivet.protocol.faults import Fault, fault_of
 from trivet.runtime.runtime import Runtime
-from trivet.runtime.socket_inbox import SocketInbox
+from trivet.runtime.socket_inbox import SocketInbox, check_served
 
 __all__ = ["open_websocket_here"]
 
@@ -49,9 +49,7 @@ async def open_websocket_here(
     await trio.lowlevel.checkpoint()
     link = LocalRawLink(runtime.limits_of(definition))
     try:
-        if "on_websocket" not in definition.hooks:
-            message = "The actor serves no raw WebSockets"
-            raise ActionError(message, group="actor", code="websocket_not_handled")
+        check_served(definition)
         checked = definition.params_from_caller(params)
     except Exception as error:  # the connection's firewall: the client hears it as over a network
         fault = fault_of(error, where=f"opening a WebSocket to {definition.name}")

@@ -177,14 +177,9 @@ class NetworkTarget:
         )
         return open_connection(dialer, self, params, counts)
 
-    def fetch(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Send a raw HTTP request."""
-        return self._fetch(request, params)
-
     @asynccontextmanager
-    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+    async def fetch(self, request: Request, params: object, /) -> AsyncGenerator[StreamedResponse]:
+        """Send a raw HTTP request."""
         transport, creates = self._transport, self._address.create
         sent = self._values.params(await fresh_params(params))
         async with fetch(
@@ -192,14 +187,11 @@ class NetworkTarget:
         ) as response:
             yield response
 
-    def websocket(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[ClientWebSocket]:
-        """Open a raw WebSocket."""
-        return self._websocket(request, params)
-
     @asynccontextmanager
-    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+    async def websocket(
+        self, request: Request, params: object, /
+    ) -> AsyncGenerator[ClientWebSocket]:
+        """Open a raw WebSocket."""
         transport = self._transport
         offered = subprotocols("bare", params=self._values.params(await fresh_params(params)))
         address = gateway_url(await self.route(), f"/websocket{request.path}", request.query)

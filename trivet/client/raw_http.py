@@ -15,13 +15,12 @@ from trivet.declare.errors import ActionError, Error
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.request import Request
 from trivet.protocol.close import parse_reason
-from trivet.protocol.faults import Fault, error_of
+from trivet.protocol.faults import ERROR_HEADER, Fault, error_of
 from trivet.protocol.gateway import GatewayTarget, gateway_url
 from trivet.protocol.handshake import CallHeaders, call_headers
 
 __all__ = ["fetch"]
 
-ERROR = "x-rivet-error"
 LARGEST_ERROR = 1024 * 1024
 
 REPEATABLE = frozenset({"GET", "HEAD"})
@@ -72,7 +71,7 @@ async def fetch(
         repeatable = request.method in REPEATABLE
         http = HttpRequest(request.method, target, headers, request.body, repeatable)
         async with pool.open(http) as response:
-            if ERROR not in response.headers:
+            if ERROR_HEADER not in response.headers:
                 yield _visible(response)
                 return
             answer = HttpResponse(response.status, response.headers, await _body(response))
@@ -102,7 +101,7 @@ def _stated(answer: HttpResponse) -> Error:
     stated = stated_error(answer)
     if stated is not None:
         return stated
-    reason = parse_reason(answer.headers[ERROR])
+    reason = parse_reason(answer.headers[ERROR_HEADER])
     if reason is not None:
         return error_of(Fault(reason.group, reason.code, "The server reports an error"))
     return ActionError(

@@ -15,7 +15,7 @@ import logging
 import math
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
-from typing import Any, Final
+from typing import Final
 
 import trio
 from trio_websocket import (
@@ -27,7 +27,7 @@ from trio_websocket import (
 
 from trivet.client.dialing import open_stream, shake_hands
 from trivet.client.endpoint import Endpoint, StreamOpener
-from trivet.client.session import SessionLost
+from trivet.client.session import SessionLost, first_error
 from trivet.client.watched_stream import WatchedStream
 from trivet.declare.errors import ConnectionClosed, ConnectionLost
 from trivet.declare.web_socket import ClientWebSocket, check_close, check_message
@@ -156,7 +156,7 @@ class NetworkSocket(ClientWebSocket):
                 await self._write(socket)
                 nursery.cancel_scope.cancel()
         except* Exception as group:  # the connection's firewall
-            failure = _first(group)
+            failure = first_error(group)
         finally:
             self._has_left.set()
             if stream is not None:
@@ -194,9 +194,3 @@ def _lost(failure: Exception) -> ConnectionLost:
     error = ConnectionLost(f"The WebSocket did not open: {failure}")
     error.__cause__ = None if isinstance(failure, SessionLost) else failure
     return error
-
-
-def _first(error: Any) -> Exception:
-    """Return an error of a group: where there are several, one has led to the others."""
-    inner: tuple[Any, ...] = getattr(error, "exceptions", ())
-    return _first(inner[0]) if inner else error

@@ -21,7 +21,7 @@ from trivet.declare.errors import ConnectionClosed, ConnectionLost, Error
 from trivet.protocol.close import CloseCode, parse_reason
 from trivet.protocol.faults import Fault, error_of
 
-__all__ = ["Dialer", "Ending", "Receiver", "Session", "SessionLost"]
+__all__ = ["Dialer", "Ending", "Receiver", "Session", "SessionLost", "first_error"]
 
 _SAYS_AN_ERROR = frozenset({CloseCode.UNSUPPORTED_DATA, CloseCode.INTERNAL_ERROR})
 _NOT_SENT = frozenset({CloseCode.NO_STATUS, CloseCode.ABNORMAL})
@@ -65,6 +65,12 @@ class Ending:
 
 class SessionLost(Exception):
     """An attempt failed for a reason that may pass; the text is for the log."""
+
+
+def first_error(error: Any) -> Exception:
+    """Return an error of a group: where there are several, one has led to the others."""
+    inner: tuple[Any, ...] = getattr(error, "exceptions", ())
+    return first_error(inner[0]) if inner else error
 
 
 class Receiver(Protocol):

@@ -26,7 +26,7 @@ from trivet.client.deadline import milliseconds_left
 from trivet.client.dialing import open_stream, shake_hands
 from trivet.client.endpoint import Endpoint, StreamOpener
 from trivet.client.http import HttpResponse
-from trivet.client.session import Ending, Receiver, SessionLost
+from trivet.client.session import Ending, Receiver, SessionLost, first_error
 from trivet.client.values import WireValues
 from trivet.client.watched_stream import WatchedStream
 from trivet.declare.errors import ConnectionLost
@@ -134,7 +134,7 @@ async def run_session(
                 raise RemoteProtocolError(f"The server broke WebSocket: {ending.reason}")
             nursery.cancel_scope.cancel()
     except* Exception as group:  # the connection's firewall
-        failure = _first(group)
+        failure = first_error(group)
     finally:
         await trio.aclose_forcefully(stream)
     if failure is not None and not (session is not None and session.is_leaving):
@@ -259,12 +259,6 @@ class WebSocketSession:
 
 def _ending(reason: CloseReason | None) -> Ending:
     return Ending() if reason is None else Ending(reason.code, reason.reason or "")
-
-
-def _first(error: Any) -> Exception:
-    """Return an error of a group: where there are several, one has led to the others."""
-    inner: tuple[Any, ...] = getattr(error, "exceptions", ())
-    return _first(inner[0]) if inner else error
 
 
 def _judged(failure: Exception) -> Exception:

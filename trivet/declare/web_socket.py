@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from trivet.declare.interfaces import Conn
     from trivet.declare.request import Request
 
-__all__ = ["ClientWebSocket", "WebSocket", "check_close", "check_message"]
+__all__ = ["ClientWebSocket", "WebSocket", "check_close", "check_message", "may_be_sent"]
 
 SENDABLE_CODES = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
 """Close codes that an endpoint may send, beside those from 3000 to 4999."""
@@ -149,11 +149,16 @@ def check_message(message: object) -> None:
         raise TypeError(f"a message of a WebSocket is str or bytes, not {kind}")
 
 
+def may_be_sent(code: int) -> bool:
+    """Whether an endpoint may close with a code (RFC 6455, section 7.4)."""
+    return code in SENDABLE_CODES or 3000 <= code < 5000
+
+
 def check_close(code: int) -> None:
     """Check a close code.
 
     Raises:
-        ValueError: If no endpoint may send it (RFC 6455, section 7.4).
+        ValueError: If no endpoint may send it.
     """
-    if code not in SENDABLE_CODES and not 3000 <= code < 5000:
+    if not may_be_sent(code):
         raise ValueError(f"close code {code} must not be sent")

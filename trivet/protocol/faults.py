@@ -1,8 +1,9 @@
 """Faults: errors as they leave the process. The one place where they are masked.
 
 An error that trivet or an application raised on purpose (``trivet.Error``) passes, with texts and
-metadata as any client would get them. Every other exception becomes ``rivetkit.internal_error`` with a generic text and a random id; its
-traceback goes to the log under the same id, so that none of its text leaves the process.
+metadata as any client would get them. Every other exception becomes ``rivetkit.internal_error``
+with a generic text and a random id; its traceback goes to the log under the same id, so that none
+of its text leaves the process.
 """
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ from trivet.logs import Throttled, about, printable
 from trivet.protocol import cbor
 from trivet.protocol.errors import DecodingError, EncodingError
 
-__all__ = ["NOBODY", "Fault", "error_of", "fault_of", "http_status"]
+__all__ = ["ERROR_HEADER", "NOBODY", "Fault", "error_of", "fault_of", "http_status"]
 
 throttled = Throttled(logging.getLogger("trivet.errors"))
+
+ERROR_HEADER = "x-rivet-error"
+"""The header by which clients tell an error from an actor's own response."""
 
 INTERNAL_TEXT = "An internal error occurred"
 

@@ -8,7 +8,7 @@ the actor.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -99,36 +99,25 @@ class OutgoingTarget:
         await self._instance.gate.leave()
         return await self._target.resolve()
 
-    def fetch(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[StreamedResponse]:
-        """Send a raw HTTP request."""
-        return self._fetch(request, params)
-
     @asynccontextmanager
-    async def _fetch(self, request: Request, params: object) -> AsyncGenerator[StreamedResponse]:
+    async def fetch(self, request: Request, params: object, /) -> AsyncGenerator[StreamedResponse]:
+        """Send a raw HTTP request."""
         await self._instance.gate.leave()
         async with self._target.fetch(request, params) as response:
             yield response
 
-    def websocket(
-        self, request: Request, params: object, /
-    ) -> AbstractAsyncContextManager[ClientWebSocket]:
-        """Open a raw WebSocket."""
-        return self._websocket(request, params)
-
     @asynccontextmanager
-    async def _websocket(self, request: Request, params: object) -> AsyncGenerator[ClientWebSocket]:
+    async def websocket(
+        self, request: Request, params: object, /
+    ) -> AsyncGenerator[ClientWebSocket]:
+        """Open a raw WebSocket."""
         await self._instance.gate.leave()
         async with self._target.websocket(request, params) as socket:
             yield OutgoingWebSocket(socket, self._instance)
 
-    def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
-        """Open a connection."""
-        return self._connect(params)
-
     @asynccontextmanager
-    async def _connect(self, params: object) -> AsyncGenerator[LiveTarget]:
+    async def connect(self, params: object, /) -> AsyncGenerator[LiveTarget]:
+        """Open a connection."""
         await self._instance.gate.leave()
         async with self._target.connect(params) as live:
             yield OutgoingConnection(live, self._instance)

@@ -27,6 +27,7 @@ from trivet.declare.interfaces import CloseCause
 from trivet.declare.request import Request
 from trivet.declare.response import Response
 from trivet.lifecycle.connection import ConnectionEvent, ConnectionState
+from trivet.protocol.faults import ERROR_HEADER
 from trivet.runtime.asking import ask_over
 from trivet.runtime.body_stream import BodyStream
 from trivet.runtime.call import Ask
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = ["RequestConnection", "ask_request"]
-
-RESERVED = "x-rivet-error"
-"""The header by which clients tell an error from an actor's own response."""
 
 
 class RequestConnection(Connection):
@@ -158,8 +156,8 @@ def _check(value: object, where: str) -> None:
     """
     if not isinstance(value, Response):
         raise TypeError(f"{where} must return a Response, not {value!r}")
-    if RESERVED in value.headers:
-        raise TypeError(f"{where}: the header {RESERVED} is the server's own")
+    if ERROR_HEADER in value.headers:
+        raise TypeError(f"{where}: the header {ERROR_HEADER} is the server's own")
 
 
 def _takes_nothing(self: Any) -> None:

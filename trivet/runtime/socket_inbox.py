@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import trio
 
 from trivet.declare.definition import Definition
+from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.interfaces import CloseCause, ConnKind
 from trivet.declare.request import Request
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from trivet.ports import SocketLink
     from trivet.runtime.runtime import Runtime
 
-__all__ = ["SocketInbox"]
+__all__ = ["SocketInbox", "check_served"]
 
 READS_PER_CHECKPOINT = 64
 
@@ -114,3 +115,14 @@ class SocketInbox(Inbox):
             self._socket_link.resume()
         content: str | bytes = message
         return content
+
+
+def check_served(definition: Definition) -> None:
+    """Check that an actor has a handler.
+
+    Raises:
+        ActionError: ``actor.websocket_not_handled``.
+    """
+    if "on_websocket" not in definition.hooks:
+        message = "The actor serves no raw WebSockets"
+        raise ActionError(message, group="actor", code="websocket_not_handled")

@@ -17,7 +17,7 @@ from trivet.declare.errors import ActionError, Error
 from trivet.logs import Throttled, about, printable
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import EncodingError
-from trivet.protocol.faults import Fault, http_status
+from trivet.protocol.faults import ERROR_HEADER, Fault, http_status
 from trivet.protocol.messages import UNDEFINED, ActorSpecifier, HttpResponseError
 from trivet.runtime.body_stream import BodyStream
 from trivet.server.encoder import as_unicode
@@ -119,9 +119,8 @@ def refusal(fault: Fault, actor: ActorSpecifier | None = None) -> Answer:
         actor: The actor that reports it, if it was one.
     """
     answer = fault_answer(fault, CODECS["json"], actor)
-    return attrs.evolve(
-        answer, headers={**answer.headers, "x-rivet-error": header_text(fault.reason)}
-    )
+    headers = {**answer.headers, ERROR_HEADER: header_text(fault.reason)}
+    return attrs.evolve(answer, headers=headers)
 
 
 def fault_answer(fault: Fault, codec: Codec, actor: ActorSpecifier | None = None) -> Answer:

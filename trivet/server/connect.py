@@ -31,16 +31,12 @@ from trivet.protocol.handshake import SocketOffer, socket_target
 from trivet.protocol.messages import UNDEFINED
 from trivet.protocol.server import ServerConnection
 from trivet.runtime.inbox import Inbox
+from trivet.runtime.socket_inbox import check_served
 from trivet.server.answers import RequestError
 from trivet.server.encoder import encoder_of
 from trivet.server.head import Head
 from trivet.server.origins import foreign_origin
-from trivet.server.raw_websocket import (
-    attach_raw,
-    check_served,
-    is_raw_address,
-    raw_link,
-)
+from trivet.server.raw_websocket import attach_raw, is_raw_address, raw_link
 from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service, link_limits

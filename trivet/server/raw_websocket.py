@@ -13,7 +13,6 @@ from typing import Final
 import attrs
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.options import Limits
 from trivet.declare.request import Request
@@ -25,7 +24,7 @@ from trivet.server.requests import raw_request_of
 from trivet.server.service import Service, link_limits
 from trivet.server.upgrade import Upgrade
 
-__all__ = ["PREFIX", "attach_raw", "check_served", "is_raw_address", "raw_link"]
+__all__ = ["PREFIX", "attach_raw", "is_raw_address", "raw_link"]
 
 PREFIX: Final = "/websocket"
 
@@ -35,17 +34,6 @@ _is_raw = re.compile(r"(?:/gateway/[^/]+)?/websocket(?:/.*)?").fullmatch
 def is_raw_address(address: str) -> bool:
     """Whether an upgrade is for a raw WebSocket, wherever else its address leads."""
     return _is_raw(address.partition("?")[0]) is not None
-
-
-def check_served(definition: Definition) -> None:
-    """Check that an actor has a handler.
-
-    Raises:
-        ActionError: ``actor.websocket_not_handled``.
-    """
-    if "on_websocket" not in definition.hooks:
-        message = "The actor serves no raw WebSockets"
-        raise ActionError(message, group="actor", code="websocket_not_handled")
 
 
 def attach_raw(

@@ -1,7 +1,7 @@
 """One WebSocket of an ASGI server, with trivet's own behind a stream.
 
-The ASGI server keeps its client alive with pings and says when it is gone; what trivet's server asks
-for on the stream is answered here.
+The ASGI server keeps its client alive with pings and says when it is gone; what trivet's server
+asks for on the stream is answered here.
 """
 
 from __future__ import annotations
@@ -14,14 +14,13 @@ from websockets.frames import Close, CloseCode, Frame, Opcode
 from websockets.protocol import OPEN, Event
 from websockets.uri import WebSocketURI
 
+from trivet.declare.web_socket import may_be_sent
 from trivet.runtime.nursery import open_service_nursery
-from trivet.server.asgi.messages import Message, Receive, Scope, Send, address_of, passed_on
+from trivet.server.asgi.messages import Receive, Scope, Send, address_of, passed_on
 
 __all__ = ["bridge_websocket"]
 
 READ_SIZE: Final = 64 * 1024
-
-SENDABLE: Final = frozenset({1000, 1001, 1002, 1003, 1005, *range(1007, 1015)})
 
 # The handshake on the stream is a new one, with the same offer.
 HANDSHAKE: Final = b"sec-websocket-"
@@ -91,10 +90,11 @@ class _Bridge:
             message = await self._receive()
             if message["type"] == "websocket.disconnect":
                 self._left = True
-                if not _may_be_sent(message.get("code") or CloseCode.NO_STATUS_RCVD):
-                    nursery.cancel_scope.cancel()  # there was no goodbye
+                code = message.get("code") or CloseCode.NO_STATUS_RCVD
+                if code == CloseCode.NO_STATUS_RCVD or may_be_sent(code):
+                    await self._leave(code, message.get("reason") or "")
                 else:
-                    await self._leave(message)
+                    nursery.cancel_scope.cancel()  # there was no goodbye
             elif self._protocol.state is OPEN:
                 if message.get("text") is not None:
                     self._protocol.send_text(message["text"].encode("utf-8", "surrogatepass"))
@@ -123,14 +123,13 @@ class _Bridge:
             elif isinstance(event, Frame) and event.opcode is Opcode.BINARY:
                 await self._send({"type": "websocket.send", "bytes": bytes(event.data)})
 
-    async def _leave(self, message: Message) -> None:
+    async def _leave(self, code: int, reason: str) -> None:
         """Close as the client did."""
-        code = message.get("code") or CloseCode.NO_STATUS_RCVD
         if self._protocol.state is OPEN:
             if code == CloseCode.NO_STATUS_RCVD:
                 self._protocol.send_close()
             else:
-                self._protocol.send_close(code, message.get("reason") or "")
+                self._protocol.send_close(code, reason)
             await self._flush()
 
     async def _flush(self) -> None:
@@ -141,8 +140,3 @@ class _Bridge:
                     await self._stream.send_all(data)
             except trio.BrokenResourceError:
                 pass  # the server has closed, as the reader will see
-
-
-def _may_be_sent(code: int) -> bool:
-    """Whether a client can have said goodbye with a code, or with none."""
-    return code in SENDABLE or 3000 <= code < 5000
