@@ -12,7 +12,7 @@ import trio.testing
 
 from tests.attacks.encoded import frame_of
 from tests.attacks.player import Ears
-from tests.attacks.requests import connect
+from tests.attacks.requests import address, connect, upgrade
 from tests.link.peers import goodbye, ping
 from trivet.protocol.codec import CODECS
 from trivet.protocol.messages import ActionRequest, SubscriptionRequest
@@ -57,9 +57,15 @@ HINDERED: Final = {"never reads", "reads a little now and then"}
 
 @attrs.define(eq=False)
 class Peer:
-    """A client on a connection of its own."""
+    """A client on a connection of its own.
+
+    Attributes:
+        kind: What it is like.
+        raw: Whether it comes by a raw WebSocket, whose handler understands the same messages.
+    """
 
     kind: Kind
+    raw: bool = False
     connection: MemoryConnection = attrs.Factory(lambda: MemoryConnection("server"))
     ears: Ears = attrs.Factory(lambda: Ears(CODECS["json"]))
     stream: trio.abc.Stream = attrs.field(init=False)
@@ -80,7 +86,8 @@ class Peer:
 
     async def enter(self) -> None:
         """Connect, and hear Init."""
-        await self.stream.send_all(connect(name="arena"))
+        raw = upgrade(address("/websocket/", name="arena"))
+        await self.stream.send_all(raw if self.raw else connect(name="arena"))
         while not self.ears.opened.is_set():
             self.ears.hear(bytes(await self.stream.receive_some()))
 

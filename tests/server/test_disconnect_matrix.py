@@ -1,10 +1,13 @@
 """What `await conn.disconnect()` promises, on real links: each kind of peer, each place.
 
+A raw WebSocket takes the same times; for its own action there stands its own handler.
+
 `tests/runtime/test_disconnect.py` asks the same of played links and of every kind of hook.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +23,8 @@ from tests.server.matrix_peers import CLOSING, Kind, Peer
 from tests.server.serving import Serving, serving
 from trivet.client.local import LocalTransport
 from trivet.declare.handle import Client
+from trivet.protocol.codec import CODECS
+from trivet.protocol.messages import ActionRequest, Init
 from trivet.runtime.connection import Connection
 
 Place = Literal[
@@ -40,6 +45,9 @@ PLACES: Final[tuple[Place, ...]] = (
 HOOK: Final = 2
 """Seconds that `on_disconnect` takes."""
 
+WELCOME: Final = CODECS["json"].encode_to_client(Init("actor", "raw")).decode()
+"""What the handler of a raw WebSocket says first."""
+
 PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "disconnecting.md"
 
 
@@ -52,6 +60,7 @@ class Report:
     visible: bool
     hooks_begun: int
     hooks_ended: int
+    handlers_ended: int
 
 
 class Arena(trivet.Actor[None], name="arena", call_hooks=False):
@@ -59,7 +68,7 @@ class Arena(trivet.Actor[None], name="arena", call_hooks=False):
 
     def __init__(self) -> None:
         self.reports: list[Report] = []
-        self.begun = self.ended = 0
+        self.begun = self.ended = self.handlers_ended = 0
         self.victim: Any = None
         self.wanted, self.orders = trio.open_memory_channel[None](10)
 
@@ -67,6 +76,21 @@ class Arena(trivet.Actor[None], name="arena", call_hooks=False):
         self.begun += 1
         await trio.sleep(HOOK)
         self.ended += 1
+
+    async def on_websocket(self, socket: trivet.WebSocket[None]) -> None:
+        """Serve a raw WebSocket that speaks as a connection does."""
+        socket.send(WELCOME)
+        try:
+            async for message in socket:
+                match json.loads(message)["body"]:
+                    case {"tag": "ActionRequest", "val": {"name": "shout", "args": [size]}}:
+                        socket.send("x" * size)
+                    case {"tag": "ActionRequest", "val": {"name": "leave"}}:
+                        await self.throw_out()
+                    case _:
+                        pass
+        finally:
+            self.handlers_ended += 1
 
     async def run(self) -> None:
         async for _ in self.orders:
@@ -85,6 +109,7 @@ class Arena(trivet.Actor[None], name="arena", call_hooks=False):
                 visible=victim.id in self.conns,
                 hooks_begun=self.begun,
                 hooks_ended=self.ended,
+                handlers_ended=self.handlers_ended,
             )
         )
 
@@ -152,15 +177,21 @@ async def arena() -> AsyncGenerator[Cell]:
 
 
 @asynccontextmanager
-async def present(cell: Cell, kind: Kind) -> AsyncGenerator[Any]:
+async def present(cell: Cell, kind: Kind, *, raw: bool) -> AsyncGenerator[Any]:
     """Let a peer of a kind in, and have the arena know it."""
+    if kind == "is in this process" and raw:
+        handle = cell.site.server.client.get_or_create(Arena, "a")
+        async with handle.websocket() as socket:
+            assert await socket.receive() == WELCOME
+            yield RawInsider(socket)
+        return
     if kind == "is in this process":
         handle = cell.site.server.client.get_or_create(Arena, "a")
         async with handle.connect() as conn, trio.open_nursery() as nursery:
             yield Insider(conn, nursery)
             nursery.cancel_scope.cancel()
         return
-    peer = Peer(kind)
+    peer = Peer(kind, raw=raw)
     cell.site.server.serve_stream(peer.served)
     await peer.enter()
     async with trio.open_nursery() as nursery:
@@ -186,12 +217,28 @@ class Insider:
             await self.conn.call(Arena.leave)
 
 
+@attrs.define
+class RawInsider:
+    """A client that needs no network, by a raw WebSocket."""
+
+    socket: trivet.ClientWebSocket
+
+    async def leave_now(self) -> None:
+        await trio.lowlevel.checkpoint()
+
+    async def call_leave(self) -> None:
+        leave = CODECS["json"].encode_to_server(ActionRequest(2, "leave", []))
+        await self.socket.send(leave.decode())
+        assert [message async for message in self.socket] == []
+
+
+@pytest.mark.parametrize("raw", [False, True], ids=["connection", "raw"])
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("kind", CLOSING)
 async def test_a_disconnect_ends_in_time(
-    kind: Kind, place: Place, autojump_clock: MockClock
+    kind: Kind, place: Place, raw: bool, autojump_clock: MockClock
 ) -> None:
-    async with arena() as cell, present(cell, kind) as peer:
+    async with arena() as cell, present(cell, kind, raw=raw) as peer:
         [victim] = cell.arena.conns.values()
         cell.arena.victim = victim
         await cell.disconnect(place, peer)
@@ -202,6 +249,8 @@ async def test_a_disconnect_ends_in_time(
             visible=False,
             hooks_begun=0 if busy else 1,
             hooks_ended=0 if busy else 1,
+            # One that waits for the end of its own socket has not ended then.
+            handlers_ended=1 if raw and place != "its own action" else 0,
         )
         reports = [
             attrs.evolve(report, took=round(report.took, 3)) for report in cell.arena.reports
@@ -209,6 +258,7 @@ async def test_a_disconnect_ends_in_time(
         assert reports == [expected] * (2 if place == "two places at once" else 1)
         if kind != "is in this process":
             assert cell.arena.begun == cell.arena.ended == 1
+            assert cell.arena.handlers_ended == raw
             assert cell.site.listener.open_connections == 0
             assert peer.connection.server.is_closed
 
