@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Final
-
 import trio
 from websockets.http11 import Request
 from websockets.server import ServerProtocol
 
-from tests.link.autobahn.case import MASK, Case, Frame, apply_mask
+from tests.link.autobahn.case import MASK, Case, apply_mask
+from tests.link.autobahn.frames import READ_SIZE, FrameReader
 
 __all__ = ["ScriptedServer", "written_by_a_server"]
 
-READ_SIZE: Final = 1024 * 1024
 
-
-class ScriptedServer:
+class ScriptedServer(FrameReader):
     """The server's end of a connection."""
 
     def __init__(self, stream: trio.abc.Stream) -> None:
-        self.stream = stream
-        self._buffer = bytearray()
+        super().__init__(stream, masked=True)
 
     async def shake_hands(self) -> None:
         protocol = ServerProtocol()
@@ -30,32 +26,6 @@ class ScriptedServer:
         assert isinstance(request, Request)
         protocol.send_response(protocol.accept(request))
         await self.stream.send_all(b"".join(protocol.data_to_send()))
-
-    async def next_frame(self) -> Frame | None:
-        """Return the next frame, ``None`` at the end of the stream."""
-        if not await self._receive(2):
-            return None
-        first, second = self._buffer[:2]
-        assert first & 0xF0 == 0x80, "the client sends final frames without extensions"
-        assert second & 0x80, "a client masks"
-        width = {126: 2, 127: 8}.get(second & 0x7F, 0)
-        start = 2 + width + len(MASK)
-        assert await self._receive(start)
-        length = int.from_bytes(self._buffer[2 : 2 + width]) if width else second & 0x7F
-        assert await self._receive(start + length)
-        mask = bytes(self._buffer[2 + width : start])
-        payload = apply_mask(bytes(self._buffer[start : start + length]), mask)
-        del self._buffer[: start + length]
-        return first & 0x0F, payload
-
-    async def _receive(self, size: int) -> bool:
-        while len(self._buffer) < size:
-            data = await self.stream.receive_some(READ_SIZE)
-            if not data:
-                assert not self._buffer, "the stream ends within a frame"
-                return False
-            self._buffer += data
-        return True
 
 
 def written_by_a_server(case: Case) -> list[list[bytes]]:

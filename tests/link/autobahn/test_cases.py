@@ -11,56 +11,25 @@ import trio
 from websockets.client import ClientProtocol
 from websockets.uri import parse_uri
 
-from tests.link.autobahn.case import CLOSE, Case, Frame, goodbye
+from tests.link.autobahn.case import CLOSE, Case, goodbye
 from tests.link.autobahn.echo import echo_server
+from tests.link.autobahn.frames import FrameReader
 from tests.link.autobahn.rules import RULES
 from tests.link.autobahn.utf8 import UTF8
 from tests.link.autobahn.volume import VOLUME
 
-READ_SIZE = 1024 * 1024
 
-
-class Client:
+class Client(FrameReader):
     """Writes raw bytes and reads a server's frames."""
 
     def __init__(self, stream: trio.SocketStream) -> None:
-        self.stream = stream
-        self._buffer = bytearray()
+        super().__init__(stream, masked=False)
 
     async def shake_hands(self, port: int) -> None:
         protocol = ClientProtocol(parse_uri(f"ws://127.0.0.1:{port}/"))
         protocol.send_request(protocol.connect())
         await self.stream.send_all(b"".join(protocol.data_to_send()))
-        while b"\r\n\r\n" not in self._buffer:
-            self._buffer += await self.stream.receive_some()
-        head, _, rest = bytes(self._buffer).partition(b"\r\n\r\n")
-        assert head.startswith(b"HTTP/1.1 101 ")
-        self._buffer = bytearray(rest)
-
-    async def next_frame(self) -> Frame | None:
-        """Return the next frame, `None` at the end of the stream."""
-        if not await self._receive(2):
-            return None
-        first, second = self._buffer[:2]
-        assert first & 0xF0 == 0x80, "a server sends final frames without extensions"
-        assert second < 128, "a server does not mask"
-        width = {126: 2, 127: 8}.get(second, 0)
-        assert await self._receive(2 + width)
-        length = int.from_bytes(self._buffer[2 : 2 + width]) if width else second
-        end = 2 + width + length
-        assert await self._receive(end)
-        payload = bytes(self._buffer[2 + width : end])
-        del self._buffer[:end]
-        return first & 0x0F, payload
-
-    async def _receive(self, size: int) -> bool:
-        while len(self._buffer) < size:
-            data = await self.stream.receive_some(READ_SIZE)
-            if not data:
-                assert not self._buffer, "the stream ends within a frame"
-                return False
-            self._buffer += data
-        return True
+        assert (await self.read_head()).startswith(b"HTTP/1.1 101 ")
 
 
 async def play(case: Case) -> None:
