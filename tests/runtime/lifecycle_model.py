@@ -94,7 +94,7 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
 
     def __init__(self) -> None:
         host: Any = self._trivet_host
-        self.world.instances.append(host)
+        self.world.instances.append(host.instance)
 
     @property
     def world(self) -> World:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import types
 from typing import Any
 
@@ -36,7 +37,7 @@ class Host1(Host, durability="interval", call_hooks=False):
     pass
 
 
-class Nothing(Scribe, durability="none", call_hooks=False):
+class Nothing(Scribe, durability="none", call_hooks=False, sleep_after=math.inf):
     pass
 
 

@@ -274,7 +274,7 @@ async def test_at_the_end_of_the_grace_it_is_cut(
         assert trio.current_time() == 15
         assert await call(runtime, Desk.note, "x") == ["a begins", "x"]
         assert replies == ["restarting"]
-    assert "what still ran was cut" in caplog.text
+    assert "was cut at the end of the grace: watch" in caplog.text
 
 
 async def test_a_crash_cuts_it_at_once(caplog: pytest.LogCaptureFixture) -> None:

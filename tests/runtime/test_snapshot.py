@@ -77,8 +77,8 @@ class Looking(Actor, name="looking"):
         TAKEN.append(self.take())
 
     def take(self) -> RuntimeSnapshot:
-        runtime: Any = self._trivet_host
-        found: RuntimeSnapshot = runtime.runtime.snapshot()
+        host: Any = self._trivet_host
+        found: RuntimeSnapshot = host.instance.runtime.snapshot()
         return found
 
 

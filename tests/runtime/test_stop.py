@@ -79,7 +79,7 @@ async def test_state_survives_being_put_away() -> None:
         assert recorder_of(runtime).instances["Worker/a"][0] == [
             ActorEvent.START,
             ActorEvent.READY,
-            ActorEvent.STOP,
+            ActorEvent.SLEEP,
             ActorEvent.ENDED,
         ]
 

@@ -121,7 +121,15 @@ class LocalTarget:
         ):
             # What `ask` does, without its coroutine: this is the path of most calls.
             await checkpoint_if_cancelled()
-            value = answer_inline(instance, method, bound, named)
+            value, failure = None, None
+            try:
+                value = answer_inline(instance, method, bound, named)
+            except Error as error:
+                failure = error
+            if instance.last_words is not None:
+                await instance.last_words.heard()
+            if failure is not None:
+                raise failure
             if instance.runtime.checkpoint_is_due():
                 await checkpoint()
             return value

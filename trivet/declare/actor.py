@@ -203,20 +203,40 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         await self._trivet_host.save()
 
     def wait_until(self, fn: Callable[[*Ts], Awaitable[object]], /, *args: *Ts) -> None:
-        """Start work that the end of the actor's grace waits for."""
-        not_built("wait_until")
+        """Start work without a turn that the end of the actor's grace waits for.
+
+        It does not keep the actor awake, and is cut when the grace is over. An error of it is
+        logged and changes nothing else.
+        """
+        self._trivet_host.wait_until(fn, *args)
 
     def keep_awake(self) -> AbstractAsyncContextManager[None]:
-        """Keep the actor from going to sleep."""
-        not_built("sleep")
+        """Keep the actor from going to sleep, by itself or by ``sleep``, while the body runs.
+
+        It may be destroyed, and the runtime may stop it, all the same.
+        """
+        return self._trivet_host.keep_awake()
 
     def sleep(self) -> None:
-        """Go to sleep after the running turn."""
-        not_built("sleep")
+        """Go to sleep after the running turn: ``on_sleep`` runs, then the state is stored.
+
+        Calls that wait are served when it wakes, which they make it do. Connections stay. Twice is
+        once.
+
+        Raises:
+            ActionError: ``actor.starting`` in a start hook.
+        """
+        self._trivet_host.sleep()
 
     def destroy(self) -> None:
-        """Remove the actor and its state after the running turn."""
-        not_built("destroy")
+        """Be no more after the running turn: ``on_destroy`` runs, then everything is removed.
+
+        What the turn answers leaves when that is done. Connections are closed for good.
+
+        Raises:
+            ActionError: ``actor.starting`` in a start hook.
+        """
+        self._trivet_host.destroy()
 
     def enqueue(self, queue: Queue[T, Any], body: T, /) -> None:
         """Put a message into a queue of this actor."""

@@ -47,7 +47,16 @@ SHORT_KINDS: frozenset[ConnKind] = frozenset({"call", "request"})
 """The kinds of connections that last as long as what they came for; no store keeps them."""
 
 CloseCause = Literal[
-    "client", "server", "kick", "network", "hook", "slow_consumer", "flooding", "stop", "crash"
+    "client",
+    "server",
+    "kick",
+    "network",
+    "hook",
+    "slow_consumer",
+    "flooding",
+    "stop",
+    "destroy",
+    "crash",
 ]
 """What ended a connection."""
 
@@ -266,6 +275,22 @@ class Host(Protocol):
         """Start a task without a turn."""
         ...
 
+    def wait_until(self, fn: Callable[..., Awaitable[object]], /, *args: object) -> None:
+        """Start work that the end of the grace waits for."""
+        ...
+
     async def save(self) -> None:
         """End the segment and wait until it is stored."""
+        ...
+
+    def keep_awake(self) -> AbstractAsyncContextManager[None]:
+        """Keep the actor from going to sleep."""
+        ...
+
+    def sleep(self) -> None:
+        """Go to sleep after the running turn."""
+        ...
+
+    def destroy(self) -> None:
+        """Be no more after the running turn."""
         ...

@@ -34,12 +34,9 @@ __all__ = ["define"]
 
 PLAIN = (int, str, bool, float, bytes)
 LATER_HOOKS = {
-    "on_sleep": "sleep",
-    "on_destroy": "destroy",
     "can_publish": "queues",
 }
 LATER_OPTIONS = {
-    "sleep_after": "sleep",
     "hibernate_websockets": "hibernation of raw WebSockets",
 }
 HOOKS = (
@@ -48,6 +45,8 @@ HOOKS = (
     "on_create",
     "on_wake",
     "run",
+    "on_sleep",
+    "on_destroy",
     "on_before_connect",
     "create_conn_state",
     "on_connect",

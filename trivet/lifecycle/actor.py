@@ -25,8 +25,10 @@ class ActorEvent(Enum):
     START = "a request or a parked link needs it"
     READY = "start hooks done"
     START_FAILED = "a start hook failed"
-    STOP = "put away"
-    CRASH = "a background task failed"
+    SLEEP = "idle, or it wants to sleep"
+    STOP = "the runtime ends"
+    DESTROY = "it shall be no more"
+    CRASH = "a background task or a save failed"
     ENDED = "turns, hooks and final save done"
 
 
@@ -39,14 +41,20 @@ ACTOR: Table[ActorState, ActorEvent] = Table(
         ActorState.STARTING: {
             ActorEvent.READY: ActorState.AWAKE,
             ActorEvent.START_FAILED: ActorState.STOPPED,
-            ActorEvent.STOP: ActorState.STOPPING,
-            ActorEvent.CRASH: ActorState.STOPPING,
         },
         ActorState.AWAKE: {
+            ActorEvent.SLEEP: ActorState.STOPPING,
             ActorEvent.STOP: ActorState.STOPPING,
+            ActorEvent.DESTROY: ActorState.STOPPING,
             ActorEvent.CRASH: ActorState.STOPPING,
         },
-        ActorState.STOPPING: {ActorEvent.ENDED: ActorState.STOPPED},
+        ActorState.STOPPING: {
+            ActorEvent.DESTROY: ActorState.STOPPING,
+            ActorEvent.ENDED: ActorState.STOPPED,
+        },
     },
 )
-"""Requests are admitted in ``AWAKE`` only: before, they wait; after, the next instance serves."""
+"""Requests are admitted in ``AWAKE`` only: before, they wait; after, the next instance serves.
+
+An actor that goes to sleep or stops may still be destroyed, until its last save begins.
+"""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -23,7 +25,7 @@ from trivet.runtime.turn import running_action
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["answer", "failed_while_cut"]
+__all__ = ["answer", "failed_while_cut", "tell"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -42,14 +44,23 @@ async def answer(call: Call) -> None:
         value = await _invoke(call)
     except Exception as error:  # the actor's firewall: the caller gets it
         call.is_over = True
-        call.failed(error)
+        tell(call, partial(call.failed, error))
     except BaseException:
         call.is_over = True
         call.failed(call.cut_error())
         raise
     else:
         call.is_over = True
-        call.result(value)
+        tell(call, partial(call.result, value))
+
+
+def tell(call: Call, answer: Callable[[], None]) -> None:
+    """Answer; whoever has destroyed the actor hears of it when that is gone."""
+    last_words = call.instance.last_words
+    if last_words is None:
+        answer()
+    else:
+        last_words.keep(answer)
 
 
 def failed_while_cut(instance: Instance, error: Exception) -> None:

@@ -8,6 +8,7 @@ actor's worker, where a caller that leaves cuts nothing.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -15,6 +16,7 @@ import trio
 from trivet.declare.errors import ConnectionClosed, Error
 from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
+from trivet.runtime.answering import tell
 from trivet.runtime.call import Ask, InstanceMoved, Submission, deadline_in
 from trivet.runtime.hooks import check
 from trivet.runtime.passage import Passage
@@ -58,6 +60,8 @@ async def ask(
         await trio.lowlevel.checkpoint()
     if passage is not None:
         await passage.wait()
+    if instance.last_words is not None:
+        await instance.last_words.heard()
     if failure is not None:
         raise failure
     return value
@@ -105,6 +109,7 @@ def answer_inline(
             mailbox.advance()
         else:
             mailbox.holder = None
+            mailbox.idle_since = instance.runtime.now()
     raise error_of(failure)
 
 
@@ -121,9 +126,9 @@ def run_inline(call: Submission) -> None:
             call.method.function, instance.actor, *call.args, **call.kwargs
         )
     except Exception as error:  # the actor's firewall: the client gets it
-        call.failed(error)
+        tell(call, partial(call.failed, error))
     else:
-        call.result(value)
+        tell(call, partial(call.result, value))
     finally:
         if readonly:
             instance.state.trusted(call.label, touched)

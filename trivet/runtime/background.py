@@ -1,14 +1,19 @@
-"""Tasks of an actor without a turn: ``run`` and what ``self.start_soon`` starts.
+"""Tasks of an actor without a turn: ``run``, what ``self.start_soon`` starts, and ``wait_until``.
 
-They are cancelled when the actor begins to stop; the end of its grace waits for them. An error in
-``run`` is logged and changes nothing else; one in a ``start_soon`` task crashes its actor, and no
-other.
+Rules this file keeps:
+
+1. ``run`` and ``start_soon`` tasks are cancelled when the actor begins to stop; work that somebody
+   waits until is not: the end of the grace waits for it, and for what it starts in turn.
+2. An error in ``run``, or in work that is waited for, is logged and changes nothing else; one in a
+   ``start_soon`` task crashes its actor, and no other.
+3. Each task has a copy of its actor's context, and no turn.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -20,19 +25,21 @@ from trivet.runtime.turn import running_turn
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["Background"]
+__all__ = ["Background", "Draining"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
+Failed = Callable[[str, Exception], None]
 
-class Background:
-    """The background tasks of one actor."""
+
+class Tasks:
+    """Tasks of one actor that run beside its turns, each with a cancel scope."""
 
     __slots__ = ("_instance", "_over", "_scopes", "_stopped")
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
-        self._scopes: set[trio.CancelScope] = set()
+        self._scopes: dict[trio.CancelScope, str] = {}
         self._stopped = False
         self._over: trio.Event | None = None
 
@@ -40,36 +47,43 @@ class Background:
         """How many tasks there are."""
         return len(self._scopes)
 
-    def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
-        """Start a task whose error crashes the actor."""
-        self._start(fn, args, self._crash)
-
-    def start_run(self) -> None:
-        """Start the actor's ``run``."""
-        self._start(self._instance.actor.run, (), self._log)
+    @property
+    def names(self) -> list[str]:
+        """What the tasks run, oldest first."""
+        return list(self._scopes.values())
 
     def stop(self) -> None:
-        """Cancel every task; none can start any more."""
+        """Cancel every task, those to come included."""
         self._stopped = True
         for scope in tuple(self._scopes):
             scope.cancel()
 
     async def wait_over(self) -> None:
         """Wait until no task is left."""
-        if self._scopes:
+        while self._scopes:
             self._over = trio.Event()
             await self._over.wait()
 
-    def _start(
+    def start(
         self,
         fn: Callable[..., Awaitable[object]],
         args: tuple[Any, ...],
-        failed: Callable[[str, Exception], None],
+        failed: Failed,
+        *,
+        name: str | None = None,
     ) -> None:
+        """Start a task.
+
+        Args:
+            fn: What it runs.
+            args: With which arguments.
+            failed: Hears of its error.
+            name: What it is called, as its function by default.
+        """
         context = self._instance.context.copy()
         context.run(running_turn.set, None)
         scope = trio.CancelScope()
-        self._scopes.add(scope)
+        self._scopes[scope] = name or getattr(fn, "__name__", repr(fn))
         if self._stopped:
             scope.cancel()
         self._instance.nursery.start_soon(self._live, scope, fn, args, failed, context=context)
@@ -79,18 +93,74 @@ class Background:
         scope: trio.CancelScope,
         fn: Callable[..., Awaitable[object]],
         args: tuple[Any, ...],
-        failed: Callable[[str, Exception], None],
+        failed: Failed,
     ) -> None:
         try:
             with scope:
                 await fn(*args)
         except Exception as error:  # the actor's firewall
             self._instance.runtime.observer.count("task_failed")
-            failed(getattr(fn, "__name__", repr(fn)), error)
+            failed(self._scopes[scope], error)
         finally:
-            self._scopes.discard(scope)
+            del self._scopes[scope]
+            self._instance.rests()
             if self._over is not None and not self._scopes:
                 self._over.set()
+
+    def log(self, name: str, error: Exception) -> None:
+        """Report the error of a task that changes nothing else."""
+        subject = about_instance(self._instance)
+        throttled.error(
+            "task", "%s: %s failed", self._instance.label, name, extra=subject, error=error
+        )
+
+
+class Background(Tasks):
+    """``run`` and the ``start_soon`` tasks of one actor.
+
+    Attributes:
+        is_running: Whether ``run`` has begun and is not over.
+    """
+
+    __slots__ = ("_waits_in_run", "is_running")
+
+    def __init__(self, instance: Instance) -> None:
+        super().__init__(instance)
+        self.is_running = False
+        self._waits_in_run = 0
+
+    def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Start a task whose error crashes the actor."""
+        self.start(fn, args, self._crash)
+
+    def start_run(self) -> None:
+        """Start the actor's ``run``."""
+        self.is_running = True
+        self.start(self._run, (), self.log, name="run")
+
+    @property
+    def keeps_awake(self) -> bool:
+        """Whether ``run`` has something to do; waiting for a queue is nothing."""
+        return self.is_running and not self._waits_in_run
+
+    @contextmanager
+    def waiting_for_queue(self) -> Generator[None]:
+        """Take note that ``run`` waits for a message while the body runs."""
+        self._waits_in_run += 1
+        self._instance.rests()
+        try:
+            yield
+        finally:
+            self._waits_in_run -= 1
+
+    async def _run(self) -> None:
+        # Whoever this start was for gets there first: an actor whose `run` puts it to sleep at
+        # once would otherwise never answer.
+        await trio.lowlevel.checkpoint()
+        try:
+            await self._instance.actor.run()
+        finally:
+            self.is_running = False
 
     def _crash(self, name: str, error: Exception) -> None:
         throttled.error(
@@ -103,6 +173,12 @@ class Background:
         )
         self._instance.crash(f"its task {name} failed")
 
-    def _log(self, _: str, error: Exception) -> None:
-        subject = about_instance(self._instance)
-        throttled.error("run", "%s: run failed", self._instance.label, extra=subject, error=error)
+
+class Draining(Tasks):
+    """The work of one actor that the end of its grace waits for."""
+
+    __slots__ = ()
+
+    def start_soon(self, fn: Callable[..., Awaitable[object]], *args: Any) -> None:
+        """Start some work."""
+        self.start(fn, args, self.log)

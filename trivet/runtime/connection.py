@@ -18,7 +18,7 @@ import trio
 
 from trivet.declare.errors import ConnStateNotEnabled
 from trivet.declare.event import Event, Overflow
-from trivet.declare.interfaces import CloseCause, Conn, ConnKind
+from trivet.declare.interfaces import SHORT_KINDS, CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
@@ -238,15 +238,25 @@ class Connection(Conn[Any]):
     def close(self, cause: CloseCause, code: int, reason: str) -> None:
         """Begin to close: out of ``conns`` at once, the goodbye behind everything sent before."""
         assert self.phase in STANDING
-        self.close_cause = cause
         opening = self.phase is ConnectionState.CONNECTING
+        self._begin_close(cause)
+        if opening:
+            self.cancel_opening()
+        self.close_link(code, reason)
+
+    def depart(self, cause: CloseCause) -> None:
+        """Leave an actor that is being destroyed; the link stands until that is gone."""
+        self._begin_close(cause)
+        if self.inbox is not None:
+            self.instance.reception.left_open.append(self.inbox)
+        self.instance.reception.begin_leaving(self)
+
+    def _begin_close(self, cause: CloseCause) -> None:
+        self.close_cause = cause
         self.step(ConnectionEvent.CLOSE)
         self.instance.conns.remove(self)
         if self.queued and self.instance.definition.heeds_callers:
             client_left(self)
-        if opening:
-            self.cancel_opening()
-        self.close_link(code, reason)
 
     def close_link(self, code: int, reason: str) -> None:
         """Let its link say goodbye; without one it leaves at once."""
@@ -285,6 +295,11 @@ class Connection(Conn[Any]):
             self.close(cause, 1000, "")
         if self.phase is ConnectionState.CLOSING:
             self.instance.reception.begin_leaving(self)
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether nobody knows yet if its client is let in; a call that is waits in the mailbox."""
+        return self.phase in (UNSEEN if self.kind in SHORT_KINDS else OPENING)
 
     def cancel_opening(self) -> None:
         """Cut its opening, if that takes time and is not over yet."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.runtime.call import Call
+from trivet.runtime.idleness import sleep_when_idle
 from trivet.runtime.long_waits import tell_long_waits
 from trivet.runtime.mailbox import overloaded
 
@@ -19,7 +20,7 @@ __all__ = ["expire"]
 def expire(instance: Instance, now: float) -> float:
     """Save what is due, cut the running call and give up waiting ones whose time is over.
 
-    Whoever waits long for another actor is logged.
+    Whoever waits long for another actor is logged; who is idle for long goes to sleep.
 
     Returns:
         When to look again.
@@ -28,7 +29,7 @@ def expire(instance: Instance, now: float) -> float:
         instance.save_at = math.inf
         instance.gate.autosave()
     again = min(instance.save_at, instance.cut_late(now), _give_up(instance, now))
-    return min(again, tell_long_waits(instance, now))
+    return min(again, tell_long_waits(instance, now), sleep_when_idle(instance, now))
 
 
 def _give_up(instance: Instance, now: float) -> float:

@@ -39,6 +39,7 @@ from trivet.runtime.turn import Turn, action_of, turn_of
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
+    from trivet.runtime.last_words import LastWords
 
 __all__ = ["Gate"]
 
@@ -52,6 +53,7 @@ class Gate:
         effects: What waits.
         is_busy: Whether what is said now only joins the row: others are being let out, or looked at.
         atomic: The atomic turn that runs, if one does: what it says waits for its end.
+        last_words: Where what is said now waits for the end of the actor, if it does.
     """
 
     __slots__ = (
@@ -68,12 +70,14 @@ class Gate:
         "effects",
         "holds",
         "is_busy",
+        "last_words",
         "saver",
     )
 
     def __init__(self, instance: Instance) -> None:
         self.holds: bool = instance.holds_effects
         self.atomic: AtomicTurn | None = None
+        self.last_words: LastWords | None = None
         self._instance = instance
         self._mailbox = instance.mailbox
         self._between_turns = instance.runtime.between_turns
@@ -92,7 +96,7 @@ class Gate:
     @property
     def is_open(self) -> bool:
         """Whether an effect made now leaves at once."""
-        if self.atomic is not None or self._failure is not None:
+        if self.atomic or self._failure is not None or self.last_words is not None:
             return False
         return not self.holds or not (
             self.effects
@@ -101,6 +105,11 @@ class Gate:
             or self._mailbox.holder
             or self._changes.are_possible
         )
+
+    @property
+    def has_work(self) -> bool:
+        """Whether anything is on its way out, or to the store."""
+        return bool(self.effects) or self.saver.is_saving or self.saver.has_sealed
 
     @property
     def has_failed(self) -> bool:
@@ -119,6 +128,9 @@ class Gate:
             return
         if self._failure is not None:
             self._refuse(drop, self._failure)
+            return
+        if self.last_words is not None:
+            self.last_words.add(release, drop)
             return
         holder = self._mailbox.holder
         action = action_of(self._instance) if self._mailbox.beside else None

@@ -2,54 +2,50 @@
 
 Everything that it runs — turns, hooks, background tasks — is a child of its own nursery, which
 opens on first need; so an actor that only answers synchronous calls has no task at all. This file
-is the whole and what ``self`` offers; the parts are in ``life`` (start and stop), ``asking`` and
-``reception`` (the two entrances of the mailbox), ``worker``, ``gate`` and ``state``.
+is the whole; the parts are in ``life`` and ``ending`` (start and end), ``asking`` and ``reception``
+(the two entrances of the mailbox), ``worker``, ``gate``, ``state``, and ``host`` (what ``self`` is).
 """
 
 from __future__ import annotations
 
 import contextvars
 import math
-from collections.abc import Awaitable, Callable
-from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import NoConnectionError
-from trivet.declare.event import Event
-from trivet.declare.handle import Address, Client
-from trivet.declare.interfaces import Conn
+from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
-from trivet.runtime.background import Background
+from trivet.runtime.background import Background, Draining
 from trivet.runtime.call import Call
 from trivet.runtime.conns import Connections
 from trivet.runtime.expiry import expire
 from trivet.runtime.gate import Gate
+from trivet.runtime.host import InstanceHost
 from trivet.runtime.journal import Journal
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.namespaces import DEFAULT, stored_name
 from trivet.runtime.nursery import ActorNursery
-from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_tasks import OwnTasks
-from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
 from trivet.runtime.subjects import about_instance
-from trivet.runtime.turn import Turn, action_of, turn_of
+from trivet.runtime.turn import Turn
 from trivet.runtime.worker import Worker
 
 if TYPE_CHECKING:
     from trivet.protocol.faults import Fault
     from trivet.runtime.connection import Connection
+    from trivet.runtime.last_words import LastWords
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Instance"]
 
-T = TypeVar("T")
+SLEEP_AFTER: Final = 30.0
+"""After how many idle seconds an actor sleeps whose class says nothing of that."""
 
 
 class Instance:
@@ -68,9 +64,16 @@ class Instance:
         armed_at: When ``deadlines`` looks at it next.
         wanted: The address that it was started for, until it is awake.
         failure: Why its start failed.
-        broken: Whether one of its tasks failed while it started.
+        broken: Whether one of its tasks, or a save, has failed.
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
+        wish: What it wants its running turn to be followed by: ``SLEEP`` or ``DESTROY``.
+        ending: How it ends, once that has begun.
         ends_at: When the grace of its end is over.
+        is_sealed: Whether its last save has begun, so that nothing can change how it ends.
+        is_removed: Whether the store has forgotten the actor.
+        last_words: What is said when it is gone, if it is to be destroyed.
+        kept_awake: How many want it to stay awake.
+        sleep_after: After how many idle seconds it sleeps.
         holds_effects: Whether what it says waits for a save.
         saves_often: Whether what it changes is saved within an interval.
         save_at: When that is due.
@@ -82,8 +85,8 @@ class Instance:
     __slots__ = (
         "__weakref__",
         "_background",
-        "_client",
         "_conns",
+        "_draining",
         "_gate",
         "_nursery",
         "_own_tasks",
@@ -96,12 +99,18 @@ class Instance:
         "changed",
         "context",
         "definition",
+        "ending",
         "ends_at",
         "failure",
         "holds_effects",
+        "host",
+        "is_removed",
+        "is_sealed",
         "is_stored",
         "journal",
+        "kept_awake",
         "key",
+        "last_words",
         "limits",
         "mailbox",
         "namespace",
@@ -111,9 +120,11 @@ class Instance:
         "save_at",
         "saves_often",
         "since",
+        "sleep_after",
         "state",
         "state_watch",
         "wanted",
+        "wish",
     )
 
     def __init__(
@@ -140,8 +151,14 @@ class Instance:
         self.armed_at = math.inf
         self.failure: Fault | None = None
         self.broken = False
-        self.is_stored = False
+        self.is_stored = self.is_sealed = self.is_removed = False
+        self.wish: ActorEvent | None = None
+        self.ending: ActorEvent | None = None
         self.ends_at = math.inf
+        self.last_words: LastWords | None = None
+        self.kept_awake = 0
+        wanted_rest = definition.options.sleep_after
+        self.sleep_after = SLEEP_AFTER if wanted_rest is None else wanted_rest
         self.save_at = math.inf
         durable = runtime.storage.durable
         durability = definition.options.durability or "power"
@@ -158,11 +175,11 @@ class Instance:
         self._conns: Connections | None = None
         self._reception: Reception | None = None
         self._background: Background | None = None
-        self._client: Client | None = None
+        self._draining: Draining | None = None
         if self.holds_effects or self.saves_often:
             self.mailbox.gate = self.gate
         self.actor: Any = definition.actor.__new__(definition.actor)
-        self.actor._trivet_host = self
+        self.host = self.actor._trivet_host = InstanceHost(self)
         self.actor._trivet_state = self.state
 
     # Parts that are made on first need
@@ -222,6 +239,13 @@ class Instance:
             self._background = Background(self)
         return self._background
 
+    @property
+    def draining(self) -> Draining:
+        """The work that its end waits for."""
+        if self._draining is None:
+            self._draining = Draining(self)
+        return self._draining
+
     # Its life
 
     def step(self, event: ActorEvent) -> None:
@@ -236,7 +260,8 @@ class Instance:
         self.state = self._fresh_state()
         self.actor._trivet_state = self.state
         self.journal = None if self.journal is None else Journal()
-        self._gate = self._client = None
+        self._gate = None
+        self.host.begins_anew()
         self.mailbox.gate = self.gate
 
     def _fresh_state(self) -> State | NoState:
@@ -274,6 +299,20 @@ class Instance:
     def stopping(self) -> bool:
         """Whether it has begun to stop."""
         return self.phase in {ActorState.STOPPING, ActorState.STOPPED}
+
+    @property
+    def is_working(self) -> bool:
+        """Whether it has to do without a turn; of connections this says nothing."""
+        background, gate, reception = self._background, self._gate, self._reception
+        return (
+            (background is not None and background.keeps_awake)
+            or (gate is not None and gate.has_work)
+            or (reception is not None and reception.is_serving)
+        )
+
+    def rests(self) -> None:
+        """Take note that something of it has ended just now."""
+        self.mailbox.idle_since = self.runtime.now()
 
     @property
     def grace_left(self) -> float:
@@ -351,49 +390,3 @@ class Instance:
         if call.conn is not None:
             self.reception.call_ended(call.conn, call)
         self.mailbox.end(call)
-
-    # What ``self`` offers
-
-    @property
-    def actor_name(self) -> str:
-        """The actor's name on the wire."""
-        return self.definition.name
-
-    @property
-    def client(self) -> Client:
-        """The client for calls to other actors."""
-        if self._client is None:
-            client, transport = self.runtime.client, self.runtime.client.transport
-            looks = self.definition.has_atomic_actions or self.state_watch is not None
-            wraps = self.holds_effects or looks or self.namespace != DEFAULT
-            self._client = Client(OutgoingTransport(transport, self)) if wraps else client
-        return self._client
-
-    @property
-    def conn(self) -> Conn[Any]:
-        """The connection whose call is running."""
-        turn = turn_of(self)
-        if turn is None or turn.is_own:
-            turn = action_of(self) or turn
-        if turn is None or not turn.is_request or turn.hook_of is not None:
-            raise NoConnectionError
-        if turn.conn is None:
-            turn.conn = self.reception.connect_call()
-        return turn.conn
-
-    def broadcast(self, event: Event[T], payload: T, /, exclude: Conn[Any] | None) -> None:
-        """Send an event to its subscribers, encoded once for each kind of link."""
-        self.conns.broadcast(self.definition.event(event), payload, exclude)
-
-    def turn(self) -> AbstractAsyncContextManager[None]:
-        """Take the actor's turn."""
-        return OwnTurn(self)
-
-    def start_soon(self, fn: Callable[..., Awaitable[object]], /, *args: object) -> None:
-        """Start a task without a turn."""
-        self.background.start_soon(fn, *args)
-
-    async def save(self) -> None:
-        """End the segment and wait until it is stored."""
-        await trio.lowlevel.checkpoint()
-        await self.gate.save()

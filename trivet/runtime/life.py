@@ -1,22 +1,18 @@
-"""The start and the end of an instance.
+"""The life of an instance: its start, and what brings it to its end.
 
 Rules this file keeps:
 
 1. The start hooks (``starting``) hold the actor like one turn; the mailbox opens after them, then
    ``run`` begins. A start that fails leaves nothing behind: nothing of it is stored or said, its
    tasks are cancelled, the parked connections are parked again.
-2. Stop: background tasks are cancelled; calls that have not begun move to the next instance; the
-   running turn, concurrent actions, leaving connections and the last save share one grace; then the
-   rest is cut, but each of them has at least its own deadline. After the last save nothing of it is
-   stored or said.
-3. Put away, an instance parks its open connections and their links stay. At the end of the
-   runtime it closes them, and each ``on_disconnect`` runs.
+2. An end begins in one breath: tasks without a turn are cancelled, calls that have not begun move
+   to the next instance, openings are cut. ``ending`` does the rest.
+3. An actor that goes to sleep, or stops, may be destroyed still, until its last save begins.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 import trio
@@ -29,22 +25,18 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.call import Call
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.cut_errors import restarting
+from trivet.runtime.ending import end_instance
+from trivet.runtime.last_words import LastWords
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
-    from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["crash", "start", "stop"]
+__all__ = ["begin_end", "crash", "destroy_instead", "end", "start"]
 
 throttled = Throttled(logging.getLogger(__name__))
-
-GOING_AWAY = 1012
-
-STAYING_NOWHERE = frozenset({"request", "websocket"})
-"""The kinds of connections that end with their instance: a streamed response, a raw WebSocket."""
 
 
 async def start(instance: Instance, address: Address) -> None:
@@ -75,6 +67,8 @@ async def start(instance: Instance, address: Address) -> None:
         if instance.connections:
             instance.reception.take_up()
         instance.wanted = None
+        instance.rests()
+        instance.arm(instance.mailbox.idle_since + instance.sleep_after)
         if "run" in instance.definition.hooks:
             instance.background.start_run()
 
@@ -111,7 +105,7 @@ async def _give_up(instance: Instance) -> None:
 def crash(instance: Instance, why: str) -> None:
     """Stop an instance at once, from one of its own tasks; links stay.
 
-    One that is starting fails to start; one that is stopping already goes on with that.
+    One that is starting fails to start; one that is ending already goes on with that.
     """
     instance.broken = True
     if instance.phase is not ActorState.AWAKE:
@@ -119,135 +113,57 @@ def crash(instance: Instance, why: str) -> None:
     instance.runtime.observer.count("actor_crashed")
     subject = about_instance(instance)
     throttled.error("crashed", "%s crashed: %s", instance.label, why, extra=subject)
-    instance.step(ActorEvent.CRASH)
-    instance.runtime.nursery.start_soon(_end, instance, True, 0.0)
+    begin_end(instance, ActorEvent.CRASH)
 
 
-async def stop(instance: Instance, *, park: bool) -> None:
-    """Stop an instance and return when nothing of it is left.
+async def end(instance: Instance, ending: ActorEvent) -> None:
+    """Bring an instance to its end and return when nothing of it is left.
+
+    One that is ending already goes on with that, unless it is to be destroyed instead.
 
     Args:
         instance: Whatever phase it is in.
-        park: Whether its links stay for the next instance; else they are closed.
+        ending: ``SLEEP``: links that can wait stay for the next instance. ``STOP``: all are closed.
+            ``DESTROY``: the store forgets the actor.
     """
     while instance.phase in {ActorState.NEW, ActorState.STARTING}:
         await instance.changes()
     if instance.phase is ActorState.AWAKE:
-        instance.step(ActorEvent.STOP)
-        instance.runtime.nursery.start_soon(_end, instance, park, instance.limits.grace)
+        begin_end(instance, ending)
+    elif ending is ActorEvent.DESTROY:
+        destroy_instead(instance)
     while instance.phase is ActorState.STOPPING:
         await instance.changes()
 
 
-async def _end(instance: Instance, park: bool, grace: float) -> None:
+def begin_end(instance: Instance, ending: ActorEvent) -> None:
+    """Begin the end of an instance that is awake."""
+    if ending is ActorEvent.SLEEP and instance.runtime.closing:
+        ending = ActorEvent.STOP  # there will be no next instance that could take links up
+    instance.step(ending)
+    instance.ending = ending
+    # A crash has no grace: what it cuts could not be stored.
+    grace = 0.0 if ending is ActorEvent.CRASH else instance.limits.grace
     instance.ends_at = trio.current_time() + grace
     instance.background.stop()
     _move_waiting_calls(instance)
     for conn in instance.connections:
         conn.abandon()
-    await _end_last_turn(instance)
-    await _end_connections(instance, park)
-    # A crash has no grace; a handler has what a hook has, to hear of it and put things right.
-    seconds = instance.limits.hook_time if instance.broken else instance.grace_left
-    with bounded_cleanup(seconds) as scope:
-        await instance.background.wait_over()
-        await instance.reception.wait_handlers_over()
-    if scope.cancelled_caught:
-        throttled.warning(
-            "tasks",
-            "%s: its tasks were cut at the end of the grace",
-            instance.label,
-            extra=about_instance(instance),
-        )
-    seconds = max(instance.grace_left, instance.limits.hook_time)
-    is_stored = False
-    with bounded_cleanup(min(seconds, instance.runtime.stop_deadline.left_for_a_save)) as scope:
-        is_stored = await instance.gate.save_last()
-    if instance.runtime.closing and not is_stored:
-        instance.runtime.not_stored += 1
-    if scope.cancelled_caught:
-        throttled.error(
-            "store",
-            "%s: the store did not take its last save in time",
-            instance.label,
-            extra=about_instance(instance),
-        )
-    instance.gate.close(fault_of(restarting(), where=instance.label))
-    await instance.nursery.aclose()
-    instance.step(ActorEvent.ENDED)
-    instance.runtime.directory.remove(instance)
-    for inbox in instance.runtime.directory.parked(instance.actor_id):
-        inbox.instance_ended()
-    instance.has_changed()
+    context = instance.context.copy()
+    context.run(running_turn.set, None)
+    context.run(instance.runtime.nursery.start_soon, end_instance, instance)
 
 
-async def _end_last_turn(instance: Instance) -> None:
-    with bounded_cleanup(instance.grace_left) as scope:
-        await _take_last_turn(instance)
-        await instance.own_tasks.wait_over()
-    if scope.cancelled_caught and _cut_calls(instance):
-        throttled.warning(
-            "turn",
-            "%s: what still ran was cut at the end of the grace",
-            instance.label,
-            extra=about_instance(instance),
-        )
-        with bounded_cleanup(instance.limits.hook_time):
-            await _take_last_turn(instance)
-            await instance.own_tasks.wait_over()
-
-
-def _cut_calls(instance: Instance) -> bool:
-    was_beside = instance.own_tasks.cut()
-    return instance.worker.cut(late=False) or was_beside
-
-
-async def _end_connections(instance: Instance, park: bool) -> None:
-    limits, reception = instance.limits, instance.reception
-    for conn in reception.connections:
-        if conn.phase is not ConnectionState.OPEN:
-            continue
-        if conn.kind in STAYING_NOWHERE:
-            conn.close("crash" if instance.broken else "stop", GOING_AWAY, "")
-        elif conn.inbox is not None:
-            if not park:
-                conn.close("stop", GOING_AWAY, "")
-            elif conn.greeted:
-                reception.park(conn)
-            else:
-                conn.reopen()
-    await _close_links(reception.connections, limits.close_time)
-    leaving = reception.connections
-    # A crash has no grace, but no hook may be left out for that: one after the other takes its time.
-    after_crash = limits.hook_time * len(leaving) if instance.broken else limits.hook_time
-    with bounded_cleanup(max(instance.grace_left, after_crash)):
-        for conn in leaving:
-            await conn.ended.wait()
-
-
-async def _close_links(connections: Iterable[Connection], seconds: float) -> None:
-    """Wait until the links of leaving connections are closed; others keep theirs."""
-    inboxes = [
-        conn.inbox
-        for conn in connections
-        if conn.inbox is not None and conn.inbox.connection is conn
-    ]
-    with bounded_cleanup(seconds):
-        for inbox in inboxes:
-            await inbox.closed.wait()
-    for inbox in inboxes:
-        if not inbox.closed.is_set():
-            inbox.link.abort()
+def destroy_instead(instance: Instance) -> None:
+    """Have an instance that ends already destroy its actor, if its last save has not begun."""
+    is_ending = instance.ending in {ActorEvent.SLEEP, ActorEvent.STOP}
+    if is_ending and instance.phase is ActorState.STOPPING and not instance.is_sealed:
+        instance.step(ActorEvent.DESTROY)
+        instance.ending = ActorEvent.DESTROY
+        instance.last_words = LastWords(instance.gate)
 
 
 def _move_waiting_calls(instance: Instance) -> None:
     for turn in reversed(tuple(instance.mailbox.waiting())):
         if isinstance(turn, Call) and instance.mailbox.withdraw(turn):
             turn.moved()
-
-
-async def _take_last_turn(instance: Instance) -> None:
-    """Wait until the running turn and the hooks queued behind it have ended."""
-    turn = Turn(instance, "stop")
-    await instance.mailbox.take(turn)
-    instance.turn_ended(turn)

@@ -47,9 +47,19 @@ class Mailbox:
         changing: How many of them may have the state in hand, and change it at any time.
         queue: The turns that wait, ``None`` before the first.
         gate: Where the segments of its turns end, if the store is to hear of them.
+        idle_since: Since when nobody has held it, and nothing else of the actor has ended.
     """
 
-    __slots__ = ("beside", "changing", "gate", "holder", "limit", "queue", "requests")
+    __slots__ = (
+        "beside",
+        "changing",
+        "gate",
+        "holder",
+        "idle_since",
+        "limit",
+        "queue",
+        "requests",
+    )
 
     def __init__(self, limit: int) -> None:
         self.holder: Turn | None = None
@@ -59,6 +69,7 @@ class Mailbox:
         self.changing = 0
         self.queue: deque[Turn] | None = None
         self.gate: Gate | None = None
+        self.idle_since = 0.0
 
     def enter(self, turn: Turn) -> None:
         """Take a free mailbox."""
@@ -82,6 +93,16 @@ class Mailbox:
         turn.since = trio.current_time()
         self.queue.append(turn)
 
+    def put_first(self, turn: Turn) -> None:
+        """Queue a turn of the actor itself before all others."""
+        if self.holder is None:
+            self.holder = turn
+            turn.grant()
+            return
+        if self.queue is None:
+            self.queue = deque()
+        self.queue.appendleft(turn)
+
     def begin_beside(self, *, changes: bool) -> None:
         """Let a concurrent action run.
 
@@ -99,6 +120,7 @@ class Mailbox:
         self.requests -= 1
         self.beside -= 1
         self.changing -= changes
+        self.idle_since = trio.current_time()
         if self.gate is not None:
             self.gate.end_beside()
 
@@ -174,3 +196,5 @@ class Mailbox:
                 self.requests -= 1
             turn.since = math.inf  # its wait is over, and only who runs it knows when it begins
             turn.grant()
+        else:
+            self.idle_since = trio.current_time()

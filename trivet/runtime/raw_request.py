@@ -68,6 +68,10 @@ class RequestConnection(Connection):
         else:
             self.stream.cut()
 
+    def depart(self, cause: CloseCause) -> None:
+        """Leave an actor that is being destroyed, like any that ends."""
+        self.close(cause, 1000, "")
+
     def stream_ended(self, cause: CloseCause) -> None:
         """Take note that nothing is left of the stream: now the connection leaves."""
         self.stream = None

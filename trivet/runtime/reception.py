@@ -65,20 +65,27 @@ class Reception:
 
     Attributes:
         handlers: The raw WebSockets whose handler runs, open or not.
+        left_open: The links that stand until their actor has been destroyed.
     """
 
-    __slots__ = ("_instance", "_standing", "handlers")
+    __slots__ = ("_instance", "_standing", "handlers", "left_open")
 
     def __init__(self, instance: Instance) -> None:
         self._instance = instance
         # A dict, not a set: what leaves at once leaves in the order in which it came.
         self._standing: dict[Connection, None] = {}
         self.handlers: set[SocketConnection] = set()
+        self.left_open: list[Inbox] = []
 
     @property
     def connections(self) -> tuple[Connection, ...]:
         """Every connection that has not ended, visible or not, oldest first."""
         return tuple(self._standing)
+
+    @property
+    def is_serving(self) -> bool:
+        """Whether the handler of a raw WebSocket has something to do."""
+        return bool(self.handlers)
 
     # Opening
 
@@ -342,6 +349,7 @@ class Reception:
         """Let go of a connection that has ended, was refused or parked."""
         self._standing.pop(conn, None)
         conn.ended.set()
+        self._instance.rests()
 
 
 def not_found(name: str) -> ActionError:

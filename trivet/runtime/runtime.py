@@ -19,6 +19,7 @@ from trivet.declare.handle import Address
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request
+from trivet.lifecycle.actor import ActorEvent
 from trivet.logs import about
 from trivet.ports import (
     Link,
@@ -35,7 +36,8 @@ from trivet.runtime.cleanup import Shelter
 from trivet.runtime.deadlines import Deadlines
 from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
-from trivet.runtime.life import stop
+from trivet.runtime.last_words import not_removed
+from trivet.runtime.life import end
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.namespaces import DEFAULT
 from trivet.runtime.nursery import open_service_nursery
@@ -72,6 +74,7 @@ class Runtime:
         mailbox_type: What holds their turns.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
+        now: Returns the time of Trio's clock.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
 
@@ -102,6 +105,7 @@ class Runtime:
         self.directory = Directory(self)
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()
+        self.now = trio.lowlevel.current_clock().current_time  # half of what Trio's function takes
         self.context: contextvars.Context = contextvars.copy_context()
         self.inline_turn = InlineTurn()
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
@@ -206,10 +210,25 @@ class Runtime:
         return (await self.directory.create(definition, address)).actor_id
 
     async def put_away(self, definition: Definition, address: Address) -> None:
-        """Stop an actor's instance, if it has one; its links stay for the next."""
+        """Put an actor to sleep, if it is awake; its links stay for the next instance."""
         instance = self.directory.awake_now(definition, address)
         if instance is not None:
-            await stop(instance, park=True)
+            await end(instance, ActorEvent.SLEEP)
+
+    async def destroy(self, definition: Definition, address: Address) -> None:
+        """Destroy an actor and return when it is gone; one that sleeps is woken for its hook.
+
+        Raises:
+            ActionError: ``actor.not_found``, why it did not start, or ``actor.state_not_saved`` if
+                it could not be removed.
+        """
+        while True:
+            instance = await self.directory.awake(definition, address)
+            await end(instance, ActorEvent.DESTROY)
+            if instance.is_removed:
+                return
+            if instance.ending is ActorEvent.DESTROY:
+                raise not_removed()
 
     async def aclose(self) -> None:
         """Stop every actor; connections are closed, their last hooks run, states are stored."""
@@ -229,7 +248,7 @@ class Runtime:
 
 
 async def _stop_for_good(instance: Any) -> None:
-    await stop(instance, park=False)
+    await end(instance, ActorEvent.STOP)
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
 __all__ = [
+    "NOT_SAVED",
     "is_damaged",
     "not_serializable",
     "report",

@@ -117,6 +117,11 @@ class SocketConnection(Connection):
             self.socket_inbox.drop()
         super().close(cause, code, reason)
 
+    def depart(self, cause: CloseCause) -> None:
+        """Leave an actor that is being destroyed; the handler hears of it."""
+        self.socket_inbox.drop()
+        super().depart(cause)
+
     def greet(self, frame: Frame) -> None:
         """Begin to serve the socket: what it rests on is stored."""
         super().greet(frame)
@@ -186,3 +191,4 @@ async def _serve(conn: SocketConnection) -> None:
             conn.close("server", code, reason)
         conn.instance.reception.handlers.discard(conn)
         conn.handled.set()
+        conn.instance.rests()

@@ -1,0 +1,107 @@
+"""Departure: how the connections of an instance leave when that ends.
+
+Rules this file keeps:
+
+1. What sleeps, or has crashed, leaves connections that can wait to the next instance (they are
+   parked at the very end), and closes the others; at the end of the runtime all are closed.
+2. A client that was never told that its connection is open gets a new one.
+3. A destroyed actor's connections leave while their links still stand; those close when the actor
+   is gone, behind what it has said last.
+4. However it ends, each ``on_disconnect`` has its time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final
+
+from trivet.declare.interfaces import CloseCause
+from trivet.lifecycle.actor import ActorEvent
+from trivet.lifecycle.connection import ConnectionState
+from trivet.runtime.cleanup import bounded_cleanup
+
+if TYPE_CHECKING:
+    from trivet.runtime.connection import Connection
+    from trivet.runtime.inbox import Inbox
+    from trivet.runtime.instance import Instance
+
+__all__ = ["close_links", "depart", "park_the_rest"]
+
+NORMAL: Final = 1000
+GOING_AWAY: Final = 1012
+DESTROYED: Final = 4001
+"""Tells trivet's client to stay away; others come back, and find what is there then."""
+
+GONE: Final = "actor.destroyed"
+
+
+async def depart(instance: Instance) -> None:
+    """Have the connections leave that cannot wait, and wait until they have."""
+    if instance.ending is ActorEvent.DESTROY:
+        for conn in _open(instance):
+            conn.depart("destroy")
+    else:
+        for conn in _open(instance):
+            if not _can_wait(conn):
+                _close(conn)
+            elif not conn.greeted:
+                conn.reopen()
+        await _wait_closed(_leaving(instance), instance.limits.close_time)
+    leaving = _leaving(instance)
+    # A crash has no grace, but no hook may be left out for that: one after the other takes its time.
+    hook_time = instance.limits.hook_time
+    after_crash = hook_time * len(leaving) if instance.broken else hook_time
+    with bounded_cleanup(max(instance.grace_left, after_crash)):
+        for conn in leaving:
+            await conn.ended.wait()
+
+
+def park_the_rest(instance: Instance) -> None:
+    """Leave what is still open to the next instance."""
+    for conn in _open(instance):
+        instance.reception.park(conn)
+
+
+async def close_links(instance: Instance) -> None:
+    """Close what a destroyed actor has left open."""
+    inboxes = instance.reception.left_open
+    for inbox in inboxes:
+        inbox.link.close(NORMAL if inbox.kind == "websocket" else DESTROYED, GONE)
+    await _wait_links(inboxes, instance.limits.close_time)
+
+
+def _open(instance: Instance) -> list[Connection]:
+    return [conn for conn in instance.connections if conn.phase is ConnectionState.OPEN]
+
+
+def _leaving(instance: Instance) -> list[Connection]:
+    return [conn for conn in instance.connections if conn.phase is not ConnectionState.OPEN]
+
+
+def _can_wait(conn: Connection) -> bool:
+    return conn.hibernates and conn.instance.ending is not ActorEvent.STOP
+
+
+def _close(conn: Connection) -> None:
+    if conn.inbox is not None or conn.kind == "request":
+        cause: CloseCause = "crash" if conn.instance.broken else "stop"
+        conn.close(cause, GOING_AWAY, "")
+
+
+async def _wait_closed(connections: Iterable[Connection], seconds: float) -> None:
+    """Wait until the links of leaving connections are closed; others keep theirs."""
+    inboxes = [
+        conn.inbox
+        for conn in connections
+        if conn.inbox is not None and conn.inbox.connection is conn
+    ]
+    await _wait_links(inboxes, seconds)
+
+
+async def _wait_links(inboxes: Iterable[Inbox], seconds: float) -> None:
+    with bounded_cleanup(seconds):
+        for inbox in inboxes:
+            await inbox.closed.wait()
+    for inbox in inboxes:
+        if not inbox.closed.is_set():
+            inbox.link.abort()
