@@ -31,7 +31,7 @@ from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn
 
 if TYPE_CHECKING:
-    from trivet.ports import Frame
+    from trivet.ports.link import Frame
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 

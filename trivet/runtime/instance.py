@@ -20,7 +20,7 @@ from trivet.declare.definition import Definition
 from trivet.declare.errors import NoConnectionError
 from trivet.declare.event import Event
 from trivet.declare.handle import Address, Client
-from trivet.declare.interfaces import Conn
+from trivet.declare.interfaces import Conn, KeyValue
 from trivet.lifecycle.actor import ACTOR, ActorEvent, ActorState
 from trivet.runtime import life
 from trivet.runtime.background import Background
@@ -29,6 +29,7 @@ from trivet.runtime.conns import Connections
 from trivet.runtime.expiry import expire
 from trivet.runtime.gate import Gate
 from trivet.runtime.journal import Journal
+from trivet.runtime.key_value import StoredKeyValue
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.namespaces import DEFAULT, stored_name
 from trivet.runtime.nursery import ActorNursery
@@ -36,6 +37,7 @@ from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.own_turn import OwnTurn
 from trivet.runtime.reception import Reception
+from trivet.runtime.rows import Rows
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
 from trivet.runtime.subjects import about_instance
@@ -61,6 +63,7 @@ class Instance:
         namespace: Where its key counts.
         key: Its key.
         actor_id: Its id, empty until its record was found or made.
+        generation: Which of the actor's lives this is, the first being 1.
         actor: The object of the user's class.
         phase: Where it stands in its life.
         since: When that began.
@@ -98,6 +101,7 @@ class Instance:
         "definition",
         "ends_at",
         "failure",
+        "generation",
         "holds_effects",
         "is_stored",
         "journal",
@@ -131,6 +135,7 @@ class Instance:
         self.key = key
         self.wanted: Address | None = wanted
         self.actor_id = ""
+        self.generation = 1
         self.phase = ACTOR.start
         self.since = trio.current_time()
         self.mailbox: Mailbox = runtime.mailbox_type(self.limits.mailbox)
@@ -195,6 +200,11 @@ class Instance:
         if self._gate is None:
             self._gate = Gate(self)
         return self._gate
+
+    @property
+    def rows(self) -> Rows:
+        """What it stores piece by piece."""
+        return self.gate.rows
 
     @property
     def conns(self) -> Connections:
@@ -295,22 +305,6 @@ class Instance:
 
     # Calls and their time
 
-    def queue(self, call: Call) -> None:
-        """Put a call into the mailbox, or start it beside the turns.
-
-        Raises:
-            ActionError: ``actor.overloaded`` if that is full.
-        """
-        if call.method.concurrent:
-            self.own_tasks.start_beside(call)
-            return
-        self.mailbox.put(call)
-        if not call.active:
-            call.ends = call.deadline
-            if call.ends == math.inf:
-                call.ends = trio.current_time() + self.limits.mailbox_wait
-            self.arm(call.ends)
-
     def cut(self, call: Call) -> None:
         """Cancel a call at its next checkpoint, if it runs."""
         if call.scope is not None:
@@ -368,6 +362,11 @@ class Instance:
             wraps = self.holds_effects or looks or self.namespace != DEFAULT
             self._client = Client(OutgoingTransport(transport, self)) if wraps else client
         return self._client
+
+    @property
+    def kv(self) -> KeyValue:
+        """Its own store of bytes by text key."""
+        return StoredKeyValue(self.rows, self.limits)
 
     @property
     def conn(self) -> Conn[Any]:
