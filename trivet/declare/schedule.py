@@ -27,6 +27,15 @@ Outcome = Literal["ok", "error", "skipped", "dropped"]
 still, or its action is gone."""
 
 
+def _check_expression(_: object, __: object, expression: object) -> None:
+    if not isinstance(expression, str) or len(expression.split()) != FIELDS:
+        raise ValueError(f"{expression!r} is no cron expression: it needs {FIELDS} fields")
+    try:
+        CronSim(expression, datetime.now(UTC))
+    except CronSimError as error:
+        raise ValueError(f"{expression!r} is no cron expression: {error}") from None
+
+
 def _check_zone(_: object, __: object, name: str) -> None:
     try:
         ZoneInfo(name)
@@ -51,17 +60,8 @@ class Cron:
         ValueError: If one of them means nothing.
     """
 
-    expression: str = attrs.field()
+    expression: str = attrs.field(validator=_check_expression)
     timezone: str = attrs.field(default="UTC", validator=_check_zone)
-
-    @expression.validator
-    def _check_expression(self, _: object, expression: str) -> None:
-        if not isinstance(expression, str) or len(expression.split()) != FIELDS:
-            raise ValueError(f"{expression!r} is no cron expression: it needs {FIELDS} fields")
-        try:
-            CronSim(expression, datetime.now(UTC))
-        except CronSimError as error:
-            raise ValueError(f"{expression!r} is no cron expression: {error}") from None
 
     def after(self, moment: datetime) -> datetime | None:
         """Return the first of these points behind a moment.

@@ -12,7 +12,7 @@ from typing import Final
 
 import trio
 
-from trivet.ports import WallClock
+from trivet.ports.surroundings import WallClock
 
 __all__ = ["LOOK", "wall_clock_of_trio"]
 

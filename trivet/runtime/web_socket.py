@@ -30,7 +30,7 @@ from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import current_turn, running_turn
 
 if TYPE_CHECKING:
-    from trivet.ports import Frame, SocketEncoder
+    from trivet.ports.link import Frame, SocketEncoder
     from trivet.runtime.socket_inbox import SocketInbox
 
 __all__ = ["ActorSocket", "SocketConnection"]

@@ -23,6 +23,7 @@ from trivet.server.calls import answer_call
 from trivet.server.exchange import Exchange, Handler
 from trivet.server.head import Head
 from trivet.server.http import ReadBody
+from trivet.server.managing import destroy_actor, put_actor_to_sleep
 from trivet.server.origins import foreign_origin, preflight, with_cors
 from trivet.server.pages import (
     actor_health,
@@ -32,7 +33,6 @@ from trivet.server.pages import (
     server_metadata,
     upgrade_required,
 )
-from trivet.server.managing import destroy_actor, put_actor_to_sleep
 from trivet.server.raw_http import answer_request
 from trivet.server.service import Service
 from trivet.server.targets import stopping
