@@ -15,12 +15,13 @@ from trivet.declare.action import Action
 from trivet.declare.binder import Arguments, Binder
 from trivet.declare.event import Event, Overflow
 from trivet.declare.options import Options
+from trivet.declare.queue import Queue
 from trivet.declare.values import Shape
 
 if TYPE_CHECKING:
     from trivet.declare.actor import Actor
 
-__all__ = ["Definition", "EventBinding", "Method"]
+__all__ = ["Definition", "EventBinding", "Method", "QueueBinding"]
 
 
 @attrs.frozen(eq=False)
@@ -68,6 +69,23 @@ class EventBinding:
     overflow: Overflow
 
 
+@attrs.frozen(eq=False)
+class QueueBinding:
+    """A queue as one actor class keeps it.
+
+    Attributes:
+        body: What a message says.
+        result: What completes it; only ``None``, if the queue has no type for that.
+        has_result: Whether it has one.
+    """
+
+    name: str
+    queue: Queue[Any, Any]
+    body: Shape[Any]
+    result: Shape[Any]
+    has_result: bool
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class Definition:
     """Everything the runtime and the clients need to know of one actor class.
@@ -92,6 +110,8 @@ class Definition:
     methods_by_name: Mapping[str, Method]
     events: Mapping[Event[Any], EventBinding]
     events_by_name: Mapping[str, EventBinding]
+    queues: Mapping[Queue[Any, Any], QueueBinding]
+    queues_by_name: Mapping[str, QueueBinding]
     hooks: frozenset[str]
     default_state: Callable[[], Any]
     default_conn_state: Callable[[], Any]
@@ -158,3 +178,14 @@ class Definition:
             return self.events[event]
         except (KeyError, TypeError):
             raise LookupError(f"{event!r} is no event of {self.actor.__name__}") from None
+
+    def queue(self, queue: Queue[Any, Any]) -> QueueBinding:
+        """Find the binding of a queue.
+
+        Raises:
+            LookupError: If the token is no queue of this class, naming both classes.
+        """
+        try:
+            return self.queues[queue]
+        except (KeyError, TypeError):
+            raise LookupError(f"{queue!r} is no queue of {self.actor.__name__}") from None

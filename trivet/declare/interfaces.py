@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from trivet.declare.action import Action
     from trivet.declare.actor import Actor
     from trivet.declare.handle import Client
+    from trivet.declare.queue import Delivery, Queue
 
 __all__ = [
     "SHORT_KINDS",
@@ -270,6 +271,22 @@ class Host(Protocol):
 
     def broadcast(self, event: Event[T], payload: T, /, exclude: Conn[Any] | None) -> None:
         """Send an event to its subscribers."""
+        ...
+
+    def enqueue(self, queue: Queue[Any, Any], body: Any, /) -> None:
+        """Put a message into a queue."""
+        ...
+
+    def receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any]]:
+        """Wait for a message."""
+        ...
+
+    def try_receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any] | None]:
+        """Take a message, if there is one."""
         ...
 
     def turn(self) -> AbstractAsyncContextManager[None]:

@@ -104,6 +104,8 @@ class Limits:
     kv_value: int = 128 * KIBIBYTE
     kv_batch_keys: int = 128
     kv_batch: int = 976 * KIBIBYTE
+    queue_messages: int = 1000
+    queue_body: int = 64 * KIBIBYTE
     connections_per_address: int = 256
     openings_per_address: int = 64
     connections: int = 10_000

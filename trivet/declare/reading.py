@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
 from trivet.declare.binder import Binder
-from trivet.declare.definition import Definition, EventBinding, Method
+from trivet.declare.definition import Definition, EventBinding, Method, QueueBinding
 from trivet.declare.event import Event
 from trivet.declare.features import not_built
 from trivet.declare.generics import type_arguments
@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 __all__ = ["define"]
 
 PLAIN = (int, str, bool, float, bytes)
-LATER_HOOKS = {
-    "can_publish": "queues",
-}
 LATER_OPTIONS = {
     "hibernate_websockets": "hibernation of raw WebSockets",
 }
@@ -54,6 +51,7 @@ HOOKS = (
     "on_before_action_response",
     "on_state_change",
     "can_subscribe",
+    "can_publish",
     "on_request",
     "on_websocket",
     "authorize",
@@ -106,7 +104,7 @@ class _Reader:
         conn_state = self.shape(conn_state_type, Place.STATE, "connection state")
         hooks = self.read_hooks()
         methods, by_name = self.read_actions()
-        events = self.read_events()
+        events, queues = self.read_events(), self.read_queues()
         connect_hooks = {"on_before_connect", "create_conn_state", "on_connect", "on_disconnect"}
         return Definition(
             actor=self.actor,
@@ -120,6 +118,8 @@ class _Reader:
             methods_by_name=by_name,
             events=events,
             events_by_name=self.unique((b.name, b) for b in dict.fromkeys(events.values())),
+            queues=queues,
+            queues_by_name=self.unique((b.name, b) for b in dict.fromkeys(queues.values())),
             hooks=hooks,
             default_state=self.default(state, "create_state" in hooks, "state"),
             default_conn_state=self.default(
@@ -133,9 +133,6 @@ class _Reader:
         )
 
     def refuse_later_features(self) -> None:
-        for hook, feature in LATER_HOOKS.items():
-            if self.overrides(hook):
-                not_built(f"{feature} ({self.where}.{hook})")
         for option, feature in LATER_OPTIONS.items():
             if getattr(self.options, option) not in (None, False):
                 not_built(f"{feature} ({self.where}, {option}=)")
@@ -271,24 +268,39 @@ class _Reader:
         )
 
     def read_events(self) -> dict[Event[Any], EventBinding]:
-        for slot, (cls, _) in self.declarations(Queue).items():
-            not_built(f"queues ({cls.__name__}.{slot})")
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
-            where = f"{self.where}.{slot}"
-            shape = shape_of(
-                event.payload,
-                place=Place.WIRE,
-                where=where,
-                naming=self.naming,
-                namespace=self.namespace(),
-            )
+            shape = self.wire_shape(event.payload, slot)
             name = self.wire_name(event.name, slot)
             overflow = event.overflow or self.options.overflow
             binding = EventBinding(name, event, shape, overflow)
             overridden = (cls.__dict__.get(slot) for cls in self.lineage)
             bindings |= {token: binding for token in overridden if isinstance(token, Event)}
         return bindings
+
+    def read_queues(self) -> dict[Queue[Any, Any], QueueBinding]:
+        bindings: dict[Queue[Any, Any], QueueBinding] = {}
+        for slot, (_, queue) in self.declarations(Queue).items():
+            body, result = queue.types
+            binding = QueueBinding(
+                name=self.wire_name(queue.name, slot),
+                queue=queue,
+                body=self.wire_shape(body, slot),
+                result=self.wire_shape(result, slot),
+                has_result=result is not None and result is not type(None),
+            )
+            overridden = (cls.__dict__.get(slot) for cls in self.lineage)
+            bindings |= {token: binding for token in overridden if isinstance(token, Queue)}
+        return bindings
+
+    def wire_shape(self, annotation: Any, slot: str) -> Shape[Any]:
+        return shape_of(
+            annotation,
+            place=Place.WIRE,
+            where=f"{self.where}.{slot}",
+            naming=self.naming,
+            namespace=self.namespace(),
+        )
 
     def wire_name(self, explicit: str | None, slot: str) -> str:
         if explicit is not None:

@@ -29,6 +29,7 @@ from trivet.ports.surroundings import Randomness, WallClock
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
+from trivet.runtime.completions import Completions
 from trivet.runtime.deadlines import Deadlines
 from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
@@ -68,6 +69,7 @@ class Runtime:
         closing: Whether it has begun to end: no connection opens any more.
         state_type: What holds the states of its instances.
         mailbox_type: What holds their turns.
+        completions: Who waits for what becomes of messages in queues.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
         now: Returns the time of Trio's clock.
@@ -99,6 +101,7 @@ class Runtime:
         self.stop_deadline = StopDeadline()
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
+        self.completions = Completions()
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()
         self.now = trio.lowlevel.current_clock().current_time  # half of what Trio's function takes
@@ -235,6 +238,7 @@ class Runtime:
                     nursery.start_soon(_stop_for_good, instance)
                 for inbox in self.directory.parked_links:
                     nursery.start_soon(inbox.end)
+        self.completions.close()
 
     @property
     def longest_grace(self) -> float:
