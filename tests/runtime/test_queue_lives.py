@@ -123,12 +123,35 @@ async def test_waiting_for_a_message_lets_an_actor_sleep_and_a_message_wakes_it(
         assert await worker.send_and_wait(Worker.jobs, "b") == "b in life 2"
 
 
-async def test_working_on_a_message_keeps_run_awake(autojump_clock: MockClock) -> None:
-    async with opened(Worker) as runtime, trio.open_nursery() as nursery:
-        await Waiters(runtime, nursery).ask("slow")
+class Busy(Worker, name="busy"):
+    async def run(self) -> None:
+        self.start_soon(super().run)  # no part of `run` any more
+
+
+class Pair(Worker, name="pair"):
+    async def run(self) -> None:
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(super().run)
+            nursery.start_soon(self.wait_for_extra_here)
+
+    async def wait_for_extra_here(self) -> None:
+        async with self.receive(Worker.extra):
+            pass
+
+
+@pytest.mark.parametrize("actor", [Worker, Busy, Pair])
+async def test_who_works_on_a_message_is_awake(
+    actor: type[Worker], autojump_clock: MockClock
+) -> None:
+    async with opened(actor) as runtime:
+        await handle(runtime, actor).send(Worker.jobs, "slow")
         await trio.sleep(100)
-        assert awake(runtime, Worker) is not None
-        nursery.cancel_scope.cancel()
+        assert awake(runtime, actor) is not None
+        Worker.gates["slow"].set()
+        await trio.sleep(29)
+        assert awake(runtime, actor) is not None
+        await trio.sleep(2)
+        assert awake(runtime, actor) is None
 
 
 async def test_children_of_run_wait_for_it_but_nobody_else(autojump_clock: MockClock) -> None:

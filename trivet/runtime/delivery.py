@@ -126,6 +126,7 @@ class QueueDelivery(Delivery[Any, Any]):
     def _settle(self) -> None:
         self._is_settled = True
         self._queues.open_by -= self._holders
+        self._instance.rests()
 
 
 @asynccontextmanager

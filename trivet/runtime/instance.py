@@ -317,6 +317,7 @@ class Instance:
             (background is not None and background.keeps_awake)
             or (gate is not None and (bool(gate.effects) or gate.saver.is_busy))
             or (reception is not None and reception.is_serving)
+            or (self.host.queues is not None and bool(self.host.queues.open_by))
         )
 
     def rests(self) -> None:

@@ -73,9 +73,9 @@ class _HttpMessage:
     async def answer(self) -> Answer:
         limits = self.exchange.service.runtime.limits_of(self.definition)
         headers = parse_call_headers(self.exchange.head.headers, max_params=limits.params)
+        body = await self.exchange.read(_longest_body(limits))
         if headers.renews:
             return await self.answer_again(headers, limits)
-        body = await self.exchange.read(_longest_body(limits))
         binding = self.binding()
         if binding is None:
             self.exchange.service.count("message_unknown")
