@@ -27,7 +27,14 @@ def token_of(head: Head, carried: str | None = None) -> str | None:
 
 
 def request_of(
-    head: Head, path: str, query: str, *, intent: Intent, secure: bool, token: str | None = None
+    head: Head,
+    path: str,
+    query: str,
+    *,
+    intent: Intent,
+    namespace: str,
+    secure: bool,
+    token: str | None = None,
 ) -> Request:
     """Describe a request.
 
@@ -36,6 +43,7 @@ def request_of(
         path: The path behind the gateway's prefix, as it was sent.
         query: The query without the gateway's parameters, as it was sent.
         intent: What the request wants.
+        namespace: Where its actor is.
         secure: Whether it came over TLS.
         token: The token in its address or its subprotocols.
     """
@@ -49,6 +57,7 @@ def request_of(
         headers=head.headers,
         peer=head.peer,
         intent=intent,
+        namespace=namespace,
         token=token_of(head, token),
     )
 
