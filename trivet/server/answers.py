@@ -52,6 +52,10 @@ _STATUS = {
 }
 
 
+_MORE = {503: {"retry-after": "1"}}
+"""What an error of a status says beside itself: a server that has no room soon has some."""
+
+
 @attrs.frozen
 class Answer:
     """An HTTP response.
@@ -146,7 +150,8 @@ def fault_answer(fault: Fault, codec: Codec, actor: ActorSpecifier | None = None
         texts = (fault.group, fault.code, fault.message)
         group, code, message = map(as_unicode, texts)
         body = codec.encode_error(HttpResponseError(group, code, message, UNDEFINED, actor))
-    return Answer(status_of(fault), body, {"content-type": codec.content_type})
+    status = status_of(fault)
+    return Answer(status, body, {"content-type": codec.content_type, **_MORE.get(status, {})})
 
 
 def status_of(fault: Fault) -> int:

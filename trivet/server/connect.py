@@ -40,7 +40,7 @@ from trivet.server.origins import foreign_origin
 from trivet.server.raw_websocket import attach_raw, is_raw_address, raw_link
 from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
-from trivet.server.service import ClientLink, Service, link_limits
+from trivet.server.service import ClientLink, Service
 from trivet.server.targets import find_actor, named_namespace, not_now
 from trivet.server.upgrade import Upgrade
 
@@ -225,7 +225,7 @@ def refuse_session(
         link: ClientLink[Any] = raw_link(service, transport, upgrade, service.limits)
     else:
         encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
-        limits = link_limits(service.limits)
+        limits = service.bounds_of_links(service.limits)
         link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
         link.farewells = service.farewells
     link.push(link.encoder.failure(None, fault))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from trivet.declare.request import Intent, Request
+from trivet.runtime.namespaces import DEFAULT
 from trivet.server.head import Head
 
 __all__ = ["raw_request_of", "request_of", "token_of"]
@@ -32,7 +33,7 @@ def request_of(
     query: str,
     *,
     intent: Intent,
-    namespace: str,
+    namespace: str = DEFAULT,
     secure: bool,
     token: str | None = None,
 ) -> Request:
