@@ -59,9 +59,6 @@ LINGER_TIME: Final = 1.0
 EVENTS_AT_ONCE: Final = 64
 """How many pieces of a body are taken before other tasks get their turn."""
 
-CAUTION: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-"""What every answer tells browsers and caches, unless it says otherwise."""
-
 BODILESS: Final = frozenset({204, 304})
 """Statuses of answers that have no body, and say nothing about its length."""
 
@@ -335,15 +332,17 @@ class HttpConnection:
     async def _send(self, answer: Answer) -> bool:
         """Send an answer; whether another request may follow."""
         last = self._head is None or not self._is_read() or self._stopping.begun
-        headers = {**CAUTION, **answer.headers}
+        added: dict[str, str] = {}
         if answer.stream is None and answer.status not in BODILESS:
-            headers["content-length"] = str(len(answer.body))
+            added["content-length"] = str(len(answer.body))
         if last:
-            headers["connection"] = "close"
+            added["connection"] = "close"
         phrase = HTTPStatus(answer.status).phrase if answer.status in KNOWN else ""
         response = h11.Response(
             status_code=answer.status,
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+            headers=[
+                (name.encode(), value.encode("latin-1")) for name, value in answer.lines(added)
+            ],
             reason=phrase.encode(),
         )
         has_body = answer.status not in BODILESS and not (
