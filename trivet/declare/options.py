@@ -83,6 +83,7 @@ class Limits:
     request_headers: int = 128
     request_head_time: float = 5.0
     request_body: int = 20 * MEBIBYTE
+    unfinished_bytes: int = 256 * MEBIBYTE
     mailbox: int = 1000
     mailbox_per_connection: int = 64
     mailbox_wait: float = 60.0
