@@ -94,7 +94,7 @@ async def test_what_is_below_each_curl_is_what_it_shows(
     """Wherever curl is missing, too: what stands in for it knows the options of the example."""
     server: trivet.Server = await nursery.start(partial(trivet.serve, registry, port=0))
     curl = tmp_path / "curl"
-    curl.write_text(f"#!/bin/sh\nexec {sys.executable} {ROOT / 'tests/curl.py'} \"$@\"\n")
+    curl.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/curl.py"} "$@"\n')
     curl.chmod(0o700)
     script = ROOT / "examples/with_curl.sh"
     path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"

@@ -107,7 +107,8 @@ class Limits:
             ``actor.starting``, and comes back by itself.
         close_time: Seconds for the outbox to drain and the closing handshake. Then the socket is
             closed all the same.
-        ping_after: Seconds of silence before a client is pinged. It may be silent for ``dead_after`` more.
+        ping_after: Seconds of silence before a client is pinged. It may be silent for
+            ``dead_after`` more.
         dead_after: Seconds of silence after that. The connection is closed, and its cause is
             ``"network"``.
         grace: Seconds for an actor to stop. What still runs is cut, and a warning names it.
