@@ -14,7 +14,8 @@ def main() -> None:
     parser.add_argument("-X", dest="method", default="POST")
     parser.add_argument("-d", dest="body", default="")
     given = parser.parse_args()
-    parts = urlsplit(given.url)
+    url: str = given.url
+    parts = urlsplit(url)
     connection = HTTPConnection(parts.netloc)
     headers = dict(line.split(": ", 1) for line in given.headers)
     connection.request(given.method, f"{parts.path}?{parts.query}", given.body.encode(), headers)
