@@ -14,8 +14,10 @@ from tests.server.actors import Counter, Login, Room
 from tests.server.asgi.calling import Call, calling, request, scope_of, websocket_scope
 from tests.server.serving import gateway
 from tests.server.sessions import params
+from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
+from trivet.declare.request import Request
 from trivet.open import asgi_app
 from trivet.protocol.codec import CODECS
 from trivet.protocol.messages import ActionRequest, ActionResponse, Init, ToClient, ToServer
@@ -34,6 +36,12 @@ def application(*actors: Any, **options: Any) -> Application:
 def posting(address: str = ADD, **changes: Any) -> dict[str, Any]:
     headers = {**JSON, **changes.pop("headers", {})}
     return dict(scope_of(address, method="POST", headers=headers, **changes))
+
+
+class Club(Actor[None], name="club"):
+    @classmethod
+    async def authorize(cls, request: Request) -> bool:
+        return False
 
 
 # -- requests ------------------------------------------------------------------------------------
@@ -257,6 +265,32 @@ async def test_a_refused_client_is_accepted_and_told(autojump_clock: MockClock) 
         await speaker.receive()
         closed = await call.hear()
         assert (closed["code"], closed["reason"]) == (1011, "user.unauthorized")
+
+
+@pytest.mark.parametrize(
+    ("scope", "reason"),
+    [
+        (connecting(name="club"), "auth.forbidden"),
+        (dict(websocket_scope("/gateway/0123/connect", "rivet")), "auth.forbidden"),
+        (connecting(name="room"), "actor.validation_error"),
+        (connecting(name="nothing"), "guard.unknown_actor_name"),
+        (dict(websocket_scope("/nowhere", "rivet")), "api.not_found"),
+    ],
+)
+async def test_a_client_that_is_refused_at_once_is_told_at_once(
+    autojump_clock: MockClock, scope: dict[str, Any], reason: str
+) -> None:
+    """Response, error and close come in one piece: the WebSocket is closing before it was open."""
+    app = application(Counter, Room, Club)
+    began_at = trio.current_time()
+    async with app.running(), calling(app, scope) as call:
+        call.say("websocket.connect")
+        assert await call.hear() == {"type": "websocket.accept", "subprotocol": "rivet"}
+        while (message := await call.hear())["type"] == "websocket.send":
+            pass
+        assert message == {"type": "websocket.close", "code": 1011, "reason": reason}
+        await call.ended.wait()
+    assert trio.current_time() == began_at
 
 
 async def test_the_server_pings_and_is_answered(autojump_clock: MockClock) -> None:
