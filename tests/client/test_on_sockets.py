@@ -166,3 +166,14 @@ async def test_a_refused_subscription_is_forbidden(
             with trio.fail_after(5), pytest.raises(trivet.Forbidden):
                 await anext(conn.events(door))
             assert conn.status == "closed"
+
+
+class Attic(trivet.Actor[None], name="attic"):
+    pass
+
+
+async def test_a_class_that_the_server_does_not_have(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, trivet.open_client(server.url) as client:
+        with trio.fail_after(5), pytest.raises(trivet.ActionError, match="'attic'"):
+            async with client.get_or_create(Attic, "a").connect():
+                raise AssertionError
