@@ -70,7 +70,7 @@ class Limits:
         message_in: Bytes of a message to an actor. A longer one closes its connection with 1011
             ``message.incoming_too_long``, and is answered with 400 over HTTP.
         message_out: Bytes of a message to a client. A longer result fails its call with
-            ``message.outgoing_too_long``; a longer event closes the connection with 1011.
+            ``message.outgoing_too_long``; a longer event raises that where it is sent.
         frame: Bytes of a message of a raw WebSocket, 32 MiB at most. A longer one closes it with
             1011 ``message.incoming_too_long``, or 1009 beyond 32 MiB.
         fragments: Fragments of one message. More close the WebSocket with 1009.
