@@ -133,3 +133,24 @@ def test_what_is_soonest_is_found_in_the_order_of_a_tree(tmp_path: Path) -> None
         plan = connection.execute(f"explain query plan {query}", (1,)).fetchall()
         assert not any(b"TEMP B-TREE" in row[3] for row in plan), plan
     connection.close()
+
+
+def test_an_actor_is_changed_removed_and_made_anew_in_one_transaction(tmp_path: Path) -> None:
+    database = Database.open(tmp_path / "a.db")
+    first, second = actor("a", b"0"), attrs.evolve(actor("a", b"3"), created_at=2.0)
+    row = Write("kv", b"1", b"1")
+    assert (
+        database._commit(  # pyright: ignore[reportPrivateUsage]  # all at once, or not at all
+            [
+                created(first, row),
+                Segment(actor_id="a", generation=5, state=b"1", alarm=1.0, writes=(row,)),
+                Segment(actor_id="a", generation=5, destroyed=True),
+                created(second),
+            ]
+        )
+        == [None] * 4
+    )
+    assert database.records.load(b"a") == second
+    assert database.records.scan(b"a", "kv", b"", None) == []
+    assert database.records.alarms(5) == []
+    database.close()
