@@ -144,6 +144,13 @@ def awake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance | None:
     return runtime.directory.awake_now(definition_of(actor), Address(key=(key,)))
 
 
+def instance_of(actor: Actor[Any, Any, Any, Any]) -> Instance:
+    """What runs an actor, seen from within."""
+    host: Any = actor._trivet_host  # pyright: ignore[reportPrivateUsage]
+    instance: Instance = getattr(host, "_instance", host)
+    return instance
+
+
 async def wake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance:
     """Start an actor, or create it."""
     return await runtime.directory.awake(definition_of(actor), Address(key=(key,), create=True))
