@@ -148,6 +148,7 @@ def instance_of(actor: Actor[Any, Any, Any, Any]) -> Instance:
     """What runs an actor, seen from within."""
     host: Any = actor._trivet_host  # pyright: ignore[reportPrivateUsage]
     instance: Instance = getattr(host, "_instance", host)
+    instance: Instance = host.instance
     return instance
 
 
