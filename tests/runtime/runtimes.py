@@ -147,7 +147,6 @@ def awake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance | None:
 def instance_of(actor: Actor[Any, Any, Any, Any]) -> Instance:
     """What runs an actor, seen from within."""
     host: Any = actor._trivet_host  # pyright: ignore[reportPrivateUsage]
-    instance: Instance = getattr(host, "_instance", host)
     instance: Instance = host.instance
     return instance
 
