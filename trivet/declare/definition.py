@@ -119,7 +119,8 @@ class Definition:
         try:
             return self.methods[action]
         except (KeyError, TypeError):
-            raise LookupError(f"{action!r} is no action of {self.actor.__name__}") from None
+            slots = {name: method.slot for name, method in self.methods_by_name.items()}
+            raise LookupError(self._unknown("action", action, slots, "call_by_name")) from None
 
     def event(self, event: Event[Any]) -> EventBinding:
         """Find the binding of an event.
@@ -130,7 +131,16 @@ class Definition:
         try:
             return self.events[event]
         except (KeyError, TypeError):
-            raise LookupError(f"{event!r} is no event of {self.actor.__name__}") from None
+            slots = {name: binding.event.slot for name, binding in self.events_by_name.items()}
+            raise LookupError(self._unknown("event", event, slots, "events_by_name")) from None
+
+    def _unknown(self, kind: str, token: object, slots: Mapping[str, str], by_name: str) -> str:
+        """Say that something is no token; of a text that names one, what to write instead."""
+        actor = self.actor.__name__
+        said = f"{token!r} is no {kind} of {actor}"
+        if isinstance(token, str) and token in slots:
+            return f"{said}: name {actor}.{slots[token]}, or use {by_name}"
+        return said
 
     def params_from_caller(self, params: Any) -> Any:
         """Check and copy the connection params of a caller in this process.

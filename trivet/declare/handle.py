@@ -126,6 +126,7 @@ class Handle(Generic[A_co]):
         Raises:
             ActionError: Whatever the actor's side reports.
             ConnectionLost: If the network failed and it is unknown whether the actor answered.
+            TypeError: If the body is not bytes, or another part of another type.
             ValueError: If path, method or headers cannot be sent.
         """
         request = fetch_request(path, method, headers, body)
