@@ -18,6 +18,7 @@ project_copyright = f"2026, {author}"
 extensions = [
     "anonymous_pages",
     "lifecycle_diagram",
+    "limits_table",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",
