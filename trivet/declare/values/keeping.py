@@ -9,10 +9,12 @@ has moved is found where it was. What has not changed is not touched, so that a 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Any, cast
+from typing import Any
 from weakref import WeakKeyDictionary
 
 import attrs
+
+from trivet.declare.values.mismatch import class_of
 
 __all__ = ["Kept"]
 
@@ -49,7 +51,7 @@ class Kept:
         pending = [value]
         while pending:
             part = pending.pop()
-            kind = cast("type[Any]", type(part))
+            kind = class_of(part)
             if kind is tuple or kind is frozenset:
                 pending += part
                 continue
