@@ -222,10 +222,11 @@ class _Reader:
         beside = next((method for method in methods if method.concurrent), None)
         for method in methods:
             may_wait = method.is_async or method.looks_at_result
-            if method.atomic and method.concurrent:
-                raise TypeError(
-                    f"{self.where}.{method.slot}: an action cannot be both atomic and concurrent"
-                )
+            for other in ("concurrent", "reentrant"):
+                if method.atomic and getattr(method, other):
+                    raise TypeError(
+                        f"{self.where}.{method.slot}: an action cannot be both atomic and {other}"
+                    )
             if beside is not None and method.atomic and may_wait:
                 raise TypeError(
                     f"{self.where}.{method.slot}: an action that is atomic and may wait would, when "
