@@ -56,11 +56,12 @@ class LocalTransport:
         """Address an actor.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             LookupError: If the registry does not have it.
             ValueError: If the key breaks a limit.
         """
         definition = self._runtime.registry.find(actor)
+        definition.check_takes(address.input)
         check_key(address.key)
         return LocalTarget(self._runtime, definition, address, self._counts)
 
@@ -68,6 +69,7 @@ class LocalTransport:
         """Create an actor and return its id."""
         await checkpoint()
         definition = self._runtime.registry.find(actor)
+        definition.check_takes(input)
         return await self._runtime.create(definition, check_key(key), input)
 
 

@@ -110,15 +110,18 @@ class NetworkTransport:
         """Address an actor.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             ValueError: If the key breaks a limit.
         """
+        definition = definition_of(actor, self._naming)
+        definition.check_takes(address.input)
         check_key(address.key)
-        return NetworkTarget(self, definition_of(actor, self._naming), address)
+        return NetworkTarget(self, definition, address)
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
         definition = definition_of(actor, self._naming)
+        definition.check_takes(input)
         given = WireValues(definition).input(input)
         return await self.lookup.create(definition.name, check_key(key), given)
 

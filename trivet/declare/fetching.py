@@ -123,9 +123,10 @@ def fetch_request(
     """Describe what is fetched.
 
     Raises:
-        TypeError: If a header is no text.
+        TypeError: If a part is of another type.
         ValueError: If the path, the method or a header cannot be sent.
     """
+    _check_types(path, method, headers, body)
     if not is_token(method) or method in _UNSERVED:
         raise ValueError(f"{method!r} is no method that an actor can be asked with")
     if _ADDRESS.fullmatch(path) is None:
@@ -142,3 +143,15 @@ def fetch_request(
         body=body,
         intent="request",
     )
+
+
+def _check_types(path: object, method: object, headers: object, body: object) -> None:
+    for what, text in (("path", path), ("method", method)):
+        if not isinstance(text, str):
+            raise TypeError(f"a {what} is text, not {type(text).__name__}")
+    if not isinstance(headers, Mapping | None):
+        raise TypeError(f"headers are a mapping of texts, not {type(headers).__name__}")
+    if isinstance(body, str):
+        raise TypeError("a body is bytes, not str: body=text.encode()")
+    if not isinstance(body, bytes):
+        raise TypeError(f"a body is bytes, not {type(body).__name__}")

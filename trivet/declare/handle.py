@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar
 
@@ -37,6 +37,7 @@ __all__ = [
     "Connection",
     "ConnectionStatus",
     "Handle",
+    "HandleWithParams",
     "LiveTarget",
     "Subscription",
     "Target",
@@ -86,13 +87,13 @@ class Handle(Generic[A_co]):
         """Find the actor, create it if the handle says so, and return its id."""
         return await self._target.resolve()
 
-    def with_params(self, params: object, /) -> Self:
-        """Return a handle whose stateless calls carry connection params.
+    def with_params(self, params: object, /) -> HandleWithParams[A_co]:
+        """Return a handle whose calls, requests and connections carry connection params.
 
         Args:
-            params: A value, or an async callable that is called anew for each call.
+            params: A value, or an async callable that is called anew each time.
         """
-        return type(self)(self._target, params)
+        return HandleWithParams(self._target, params)
 
     async def send(self, queue: Queue[T, R], body: T, /) -> None:
         """Put a message into a queue of the actor."""
@@ -126,6 +127,7 @@ class Handle(Generic[A_co]):
         Raises:
             ActionError: Whatever the actor's side reports.
             ConnectionLost: If the network failed and it is unknown whether the actor answered.
+            TypeError: If the body is not bytes, or another part of another type.
             ValueError: If path, method or headers cannot be sent.
         """
         request = fetch_request(path, method, headers, body)
@@ -171,17 +173,27 @@ class Handle(Generic[A_co]):
 
         Args:
             params: A value of the actor's params type, or an async callable that is called anew
-                for every connection.
+                for every connection. By default those of ``with_params``.
 
         Raises:
             ActionError: If the actor refused the connection.
         """
-        return self._connect(params)
+        return self._connect(self._params if params is None else params)
 
     @asynccontextmanager
     async def _connect(self, params: object) -> AsyncGenerator[Connection[A_co]]:
         async with self._target.connect(params) as live:
-            yield Connection(live)
+            yield Connection(live, params)
+
+
+class HandleWithParams(Handle[A_co]):
+    """A handle that brings connection params along, so that connecting with it needs none."""
+
+    __slots__ = ()
+
+    def connect(self, params: Any = None) -> AbstractAsyncContextManager[Connection[A_co]]:
+        """Open a connection, by default with the params of the handle."""
+        return super().connect(params)
 
 
 class Connection(Handle[A_co]):
@@ -299,7 +311,7 @@ class Client:
             input: What ``create_state`` and ``on_create`` get, if the actor is created.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             ValueError: If the key breaks a limit.
         """
         if input is None:

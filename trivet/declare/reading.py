@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import getattr_static, iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
 from trivet.declare.binder import Binder
@@ -22,6 +21,7 @@ from trivet.declare.definition import Definition, EventBinding, Method
 from trivet.declare.event import Event
 from trivet.declare.features import not_built
 from trivet.declare.generics import type_arguments
+from trivet.declare.hook_signatures import check_hook
 from trivet.declare.options import Options
 from trivet.declare.queue import Queue
 from trivet.declare.values import Place, Shape, shape_of
@@ -147,14 +147,7 @@ class _Reader:
     def read_hooks(self) -> frozenset[str]:
         hooks = frozenset(name for name in HOOKS if self.overrides(name))
         for hook in hooks:
-            may_wait = iscoroutinefunction(getattr(self.root, hook))
-            if iscoroutinefunction(getattr(self.actor, hook)) != may_wait:
-                kind = "an `async def`" if may_wait else "a plain `def`"
-                raise TypeError(f"{self.where}.{hook} must be {kind}")
-            if isinstance(getattr_static(self.root, hook), classmethod) != isinstance(
-                getattr_static(self.actor, hook), classmethod
-            ):
-                raise TypeError(f"{self.where}.{hook} must be a class method")
+            check_hook(self.actor, self.root, hook)
         return hooks
 
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
@@ -228,10 +221,11 @@ class _Reader:
         beside = next((method for method in methods if method.concurrent), None)
         for method in methods:
             may_wait = method.is_async or method.looks_at_result
-            if method.atomic and method.concurrent:
-                raise TypeError(
-                    f"{self.where}.{method.slot}: an action cannot be both atomic and concurrent"
-                )
+            for other in ("concurrent", "reentrant"):
+                if method.atomic and getattr(method, other):
+                    raise TypeError(
+                        f"{self.where}.{method.slot}: an action cannot be both atomic and {other}"
+                    )
             if beside is not None and method.atomic and may_wait:
                 raise TypeError(
                     f"{self.where}.{method.slot}: an action that is atomic and may wait would, when "
@@ -273,6 +267,7 @@ class _Reader:
     def read_events(self) -> dict[Event[Any], EventBinding]:
         for slot, (cls, _) in self.declarations(Queue).items():
             not_built(f"queues ({cls.__name__}.{slot})")
+        self.refuse_types_of_declarations()
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
             where = f"{self.where}.{slot}"
@@ -289,6 +284,17 @@ class _Reader:
             overridden = (cls.__dict__.get(slot) for cls in self.lineage)
             bindings |= {token: binding for token in overridden if isinstance(token, Event)}
         return bindings
+
+    def refuse_types_of_declarations(self) -> None:
+        """Refuse ``Event[int]`` where ``Event[int]()`` was meant."""
+        for cls in self.lineage:
+            for slot, value in cls.__dict__.items():
+                if value is Event or get_origin(value) is Event:
+                    kind = "Event" if value is Event else f"Event[{shown(get_args(value)[0])}]"
+                    raise TypeError(
+                        f"{cls.__name__}.{slot} is the type of an event and declares none: "
+                        f"call it, {slot} = trivet.{kind}()"
+                    )
 
     def wire_name(self, explicit: str | None, slot: str) -> str:
         if explicit is not None:
@@ -310,3 +316,8 @@ class _Reader:
             names.update(vars(sys.modules[cls.__module__]))
             names[cls.__name__] = cls
         return names
+
+
+def shown(annotation: Any) -> str:
+    """Write a type as a program does."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

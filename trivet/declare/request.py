@@ -26,7 +26,8 @@ class Request:
         path: The path as sent, not decoded, the same in every hook: of a raw request or WebSocket the
             actor's own, of a call ``/action/NAME``, of a connection ``/connect``.
         query: The query as sent, without the question mark.
-        headers: Header values by lower-case name; repeated ones joined by a comma.
+        headers: Header values by lower-case name; repeated ones joined by a comma, cookies by
+            a semicolon.
         body: The complete body; empty in ``authorize``, which comes first.
         peer: The client's address, ``"local"`` for a caller in the same process.
         intent: What the request wants.

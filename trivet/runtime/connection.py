@@ -21,6 +21,7 @@ from trivet.declare.errors import ConnStateNotEnabled
 from trivet.declare.event import Event, Overflow
 from trivet.declare.interfaces import SHORT_KINDS, CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
+from trivet.declare.values import Kept
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import fault_of
@@ -179,6 +180,15 @@ class Connection(Conn[Any]):
             self._state = shape.decode(data)
         else:
             self._state = self.instance.definition.default_conn_state()
+
+    def keep_state(self) -> Kept:
+        """Return what ``roll_back_state`` needs to bring its state back as it is now."""
+        return Kept(self._state)
+
+    def roll_back_state(self, kept: Kept) -> None:
+        """Bring its state back as it was."""
+        kept.bring_back()
+        self._state = kept.value
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send an event to this client alone."""

@@ -65,6 +65,7 @@ class OutgoingTransport:
         if namespace == DEFAULT:
             return await self._transport.create(actor, key, input)
         definition = runtime.registry.find(actor)
+        definition.check_takes(input)
         return await runtime.create(definition, check_key(key), input, namespace)
 
 

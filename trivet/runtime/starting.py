@@ -99,7 +99,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
 
 async def _create(instance: Instance, given: Any) -> None:
     definition, state, limits = instance.definition, instance.state, instance.limits
-    actor_input = None if definition.input is None else definition.input.copy(given)
+    actor_input = definition.input_from_caller(given)
     if "on_migrate" in definition.hooks:
         migrating = instance.actor.on_migrate(None, new=True)
         await _within(limits.wake_time, "on_migrate", migrating)

@@ -113,7 +113,7 @@ class StateWatch:
         now = self._snapshot()
         if now is UNFIT or now == self._seen:
             return
-        self._seen = now
+        self._seen, kept = now, state.keep()
         gate = self._instance.gate
         was_busy, self.is_looking, gate.is_busy = gate.is_busy, True, True
         try:
@@ -124,7 +124,7 @@ class StateWatch:
         finally:
             self.is_looking, gate.is_busy = False, was_busy
         if self._snapshot() != now:
-            state.roll_back(now)
+            state.roll_back(kept)
             self._failure = self._failure or reentrant_mutation()
 
     def _snapshot(self) -> Any:

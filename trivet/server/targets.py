@@ -132,6 +132,4 @@ def input_from_wire(definition: Definition, given: Any) -> Any:
     Raises:
         ValidationError: If it does not fit its type.
     """
-    if definition.input is None or given is UNDEFINED:
-        return None
-    return definition.input.load(given)
+    return None if given is UNDEFINED else definition.input_from_wire(given)

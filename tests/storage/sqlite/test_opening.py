@@ -65,7 +65,9 @@ async def test_a_missing_file_is_created_for_its_owner_only(tmp_path: Path) -> N
 
 
 async def test_a_missing_folder_is_said(tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match=r"cannot be opened.*No such file"):
+    with pytest.raises(
+        StorageError, match=r"a\.db cannot be opened: there is no folder .*nowhere$"
+    ):
         async with SqliteStorage(tmp_path / "nowhere" / "a.db").open():
             pass
 
