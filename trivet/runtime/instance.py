@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import trio
@@ -32,7 +33,6 @@ from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.reception import Reception
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
-from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn
 from trivet.runtime.worker import Worker
 
@@ -188,8 +188,8 @@ class Instance:
     def nursery(self) -> ActorNursery:
         """The nursery that owns everything the actor runs."""
         if self._nursery is None:
-            subject = about_instance(self)
-            self._nursery = ActorNursery(self.runtime.nursery, self.label, subject)
+            failed = partial(life.child_failed, self)
+            self._nursery = ActorNursery(self.runtime.nursery, self.label, failed)
         return self._nursery
 
     @property

@@ -30,11 +30,12 @@ from trivet.runtime.last_words import LastWords
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import tamed, told_apart
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["begin_end", "crash", "destroy_instead", "end", "start"]
+__all__ = ["begin_end", "child_failed", "crash", "destroy_instead", "end", "start"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -53,9 +54,13 @@ async def start(instance: Instance, address: Address) -> None:
     token = running_turn.set(turn)
     try:
         await _run_start(instance, address)
-    except Exception as error:  # the actor's firewall: whoever needs it is told
+    except (trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(
-            error, where=f"the start of {instance.label}", subject=about_instance(instance)
+            tamed(instance.runtime, error),
+            where=f"the start of {instance.label}",
+            subject=about_instance(instance),
         )
         await _give_up(instance)
     else:
@@ -114,6 +119,29 @@ def crash(instance: Instance, why: str) -> None:
     subject = about_instance(instance)
     throttled.error("crashed", "%s crashed: %s", instance.label, why, extra=subject)
     begin_end(instance, ActorEvent.CRASH)
+
+
+def child_failed(instance: Instance, error: BaseException) -> BaseException | None:
+    """Crash an actor by what a task of it has raised past all its other firewalls.
+
+    Returns:
+        What of that is cancellation, and goes on.
+    """
+    cancelled, raised = told_apart(instance.runtime, error)
+    if raised is None:
+        return cancelled
+    is_cut = instance.nursery.is_closing
+    throttled.error(
+        "cut" if is_cut else "fell",
+        "%s: a task failed while it was cut" if is_cut else "%s: a task failed",
+        instance.label,
+        extra=about_instance(instance),
+        error=raised,
+    )
+    if not is_cut:
+        instance.worker.wake()  # if it was that, a call may have been granted that it never saw
+        crash(instance, "one of its tasks failed")
+    return cancelled
 
 
 async def end(instance: Instance, ending: ActorEvent) -> None:

@@ -8,6 +8,7 @@ reader's task; everything else queues. Replies leave through the gate.
 from __future__ import annotations
 
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import attrs
@@ -30,6 +31,7 @@ from trivet.runtime.replies import reply_failure
 from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import call_user_code
 
 if TYPE_CHECKING:
     from trivet.declare.definition import EventBinding, Method
@@ -229,7 +231,8 @@ class Reception:
         context = self._instance.context.copy()
         context.run(running_turn.set, None)  # it is no part of the turn that may be suspended
         with only_read(self._instance, NotInTurnError):
-            answer = context.run(self._instance.actor.can_subscribe, binding.event, conn)
+            asked = partial(context.run, self._instance.actor.can_subscribe, binding.event, conn)
+            answer = call_user_code(self._instance.runtime, asked)
         if not isinstance(answer, bool):
             raise TypeError(f"can_subscribe answers True or False, not {type(answer).__name__}")
         return answer

@@ -74,6 +74,7 @@ class Runtime:
         mailbox_type: What holds their turns.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
+        interruption: The ``KeyboardInterrupt`` or ``SystemExit`` that has stopped it, if one has.
         now: Returns the time of Trio's clock.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
@@ -111,6 +112,8 @@ class Runtime:
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
         self.closing = False
         self.not_stored = 0
+        self.interruption: BaseException | None = None
+        self._stop: Callable[[], object] | None = None
         self._limits: dict[Definition, Limits] = {}
 
     @property
@@ -240,6 +243,20 @@ class Runtime:
                 for inbox in self.directory.parked_links:
                     nursery.start_soon(inbox.end)
 
+    def interrupt(self, interruption: BaseException) -> None:
+        """Stop because of what user code has raised: who has opened the runtime gets it in the end."""
+        if self.interruption is None:
+            self.interruption = interruption
+            logger.error(
+                "%r was raised in an actor: the runtime stops", interruption, extra=about()
+            )
+            if self._stop is not None:
+                self._stop()
+
+    def stop_with(self, stop: Callable[[], object]) -> None:
+        """Have ``stop`` called when it is interrupted."""
+        self._stop = stop
+
     @property
     def longest_grace(self) -> float:
         """How many seconds the end of any actor may take."""
@@ -291,6 +308,19 @@ async def run_runtime(
 async def _live(
     registry: Registry, storage: Storage, observer: Observer, limits: Limits, shelter: Shelter
 ) -> AsyncGenerator[Runtime]:
+    runtime: Runtime | None = None
+    try:
+        async with _sheltered(registry, storage, observer, limits, shelter) as runtime:
+            yield runtime
+    finally:
+        if runtime is not None and runtime.interruption is not None:
+            raise runtime.interruption
+
+
+@asynccontextmanager
+async def _sheltered(
+    registry: Registry, storage: Storage, observer: Observer, limits: Limits, shelter: Shelter
+) -> AsyncGenerator[Runtime]:
     async with open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[Runtime]) -> None:
@@ -305,6 +335,7 @@ async def _live(
                     nursery.cancel_scope.cancel()
 
         runtime: Runtime = await outer.start(live)
+        runtime.stop_with(outer.cancel_scope.cancel)
         try:
             yield runtime
         finally:

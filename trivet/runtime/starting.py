@@ -33,6 +33,7 @@ from trivet.runtime.state import State
 from trivet.runtime.state_watch import look_at_state
 from trivet.runtime.store_faults import not_serializable, unreadable_state
 from trivet.runtime.subjects import about_connection, about_instance
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -88,7 +89,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
     for inbox in directory.parked(instance.actor_id):
         instance.reception.restore(inbox)
     if "on_wake" in definition.hooks:
-        await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
+        await _within(instance, instance.limits.wake_time, "on_wake", instance.actor.on_wake())
     look_at_state(instance)
     if instance.holds_effects:
         await instance.gate.settle()
@@ -101,11 +102,11 @@ async def _create(instance: Instance, given: Any) -> None:
     actor_input = None if definition.input is None else definition.input.copy(given)
     if "on_migrate" in definition.hooks:
         migrating = instance.actor.on_migrate(None, new=True)
-        await _within(limits.wake_time, "on_migrate", migrating)
+        await _within(instance, limits.wake_time, "on_migrate", migrating)
     if isinstance(state, State):
         if "create_state" in definition.hooks:
             making = instance.actor.create_state(actor_input)
-            made = await _within(limits.hook_time, "create_state", making)
+            made = await _within(instance, limits.hook_time, "create_state", making)
             assert definition.state is not None
             state.value = copied(definition.state.copy, made, "create_state")
         else:
@@ -113,7 +114,7 @@ async def _create(instance: Instance, given: Any) -> None:
     instance.watch_state()
     if "on_create" in definition.hooks:
         created = instance.actor.on_create(actor_input)
-        await _within(limits.hook_time, "on_create", created)
+        await _within(instance, limits.hook_time, "on_create", created)
         look_at_state(instance)
     record = ActorRecord(
         id=instance.actor_id,
@@ -145,7 +146,7 @@ async def _load(instance: Instance, record: ActorRecord) -> None:
         if "on_migrate" in instance.definition.hooks:
             plain = None if stored is None else plain_of(stored)
             migrating = instance.actor.on_migrate(plain, new=False)
-            answer = await _within(instance.limits.wake_time, "on_migrate", migrating)
+            answer = await _within(instance, instance.limits.wake_time, "on_migrate", migrating)
             plain = plain if answer is None else answer
             if plain is not None:
                 state.migrate(plain, stored)
@@ -212,7 +213,7 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
         await leave_at_start(conn)
 
 
-async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
+async def _within(instance: Instance, seconds: float, hook: str, running: Awaitable[Any]) -> Any:
     with trio.move_on_after(seconds):
-        return await running
+        return await user_code(instance.runtime, running)
     raise late(hook, seconds)
