@@ -18,7 +18,7 @@ from trivet.declare.handle import Client
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
 from trivet.declare.wire_names import Naming
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.server.asgi.application import Application
 from trivet.server.serve import Server, run_server

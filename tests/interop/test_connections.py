@@ -16,7 +16,7 @@ from tests.interop.node import Encoding, JavaScript, Node
 from tests.interop.relay import open_relay
 from trivet.declare.options import Limits
 from trivet.open import serve
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.server.serve import Server
 from trivet.storage.memory import MemoryStorage
 

@@ -21,7 +21,7 @@ from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event, Overflow
 from trivet.declare.interfaces import Conn
-from trivet.ports import ActorRecord
+from trivet.ports.records import ActorRecord
 from trivet.runtime.runtime import Runtime
 
 KEYS = "ab"

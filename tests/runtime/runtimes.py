@@ -18,7 +18,7 @@ from trivet.declare.options import Limits
 from trivet.declare.registry import Registry, definition_of
 from trivet.lifecycle.actor import ACTOR, ActorEvent
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.runtime.instance import Instance
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.storage.memory import MemoryStorage

@@ -63,6 +63,10 @@ class Scribe(Actor[list[int], list[int]], call_hooks=False):
                 case ["kick"]:
                     for conn in tuple(self.conns.values()):
                         await conn.disconnect("out")
+                case ["put", key, value]:
+                    await self.kv.put(key, value.encode())
+                case ["remove", key]:
+                    await self.kv.delete(key)
                 case ["background", *rest]:
                     self.start_soon(self.play, " ".join(rest))
                 case _:

@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import deepcopy
+
 import attrs
 import trio
 import trio.testing
 
 from trivet.declare.options import Durability
-from trivet.ports import (
-    ActorRecord,
-    Committed,
-    RecordDamaged,
-    Segment,
-    StorageError,
-    StorageFull,
-    StoredConnection,
-)
+from trivet.ports.errors import RecordDamaged, StorageError, StorageFull
+from trivet.ports.records import ActorRecord, Row, Segment, Space, StoredConnection, Write
+from trivet.ports.storage import Committed
 from trivet.storage.memory import MemoryStorage
 
 
@@ -111,16 +108,19 @@ class HeldStorage(MemoryStorage):
         for save in self.saves:
             save.is_over = True
         heir._by_id = dict(self._by_id)
-        heir._by_key = {name: dict(ids) for name, ids in self._by_key.items()}
+        heir._by_key, heir._by_parent = deepcopy(self._by_key), deepcopy(self._by_parent)
+        heir._alarms, heir._rows = list(self._alarms), deepcopy(self._rows)
 
-    async def create(self, record: ActorRecord, durability: Durability) -> None:
+    async def create(
+        self, record: ActorRecord, durability: Durability, writes: Sequence[Write] = ()
+    ) -> None:
         await trio.lowlevel.checkpoint()
         if self.killed:
             await trio.sleep_forever()
         if self.full:
             raise StorageFull("there is no room")
         self.records.append(record)
-        await super().create(record, durability)
+        await super().create(record, durability, writes)
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         await self._look()
@@ -139,6 +139,23 @@ class HeldStorage(MemoryStorage):
     async def identify_by_key(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         await self._look()
         return await super().identify_by_key(name, key)
+
+    async def get(self, actor_id: str, space: Space, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        await self._look()
+        return await super().get(actor_id, space, keys)
+
+    async def scan(
+        self,
+        actor_id: str,
+        space: Space,
+        start: bytes,
+        end: bytes | None,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> list[Row]:
+        await self._look()
+        return await super().scan(actor_id, space, start, end, reverse=reverse, limit=limit)
 
     async def _look(self) -> None:
         await trio.lowlevel.checkpoint()

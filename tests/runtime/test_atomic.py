@@ -19,7 +19,7 @@ from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.registry import definition_of
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.storage.memory import MemoryStorage
 
 

@@ -14,7 +14,8 @@ from tests.runtime.stores import HeldStorage
 from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
 from trivet.declare.values import Place, shape_of
-from trivet.ports import Committed, Segment
+from trivet.ports.records import Segment
+from trivet.ports.storage import Committed
 from trivet.runtime.asking import answer_inline
 from trivet.runtime.between_turns import ENCODED_AT_ONCE
 from trivet.runtime.passage import Passage

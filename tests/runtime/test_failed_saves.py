@@ -17,7 +17,7 @@ from tests.runtime.scribes import Host, Scribe, connected, go_on, saved, stored,
 from tests.runtime.stores import HeldStorage
 from trivet.declare.options import Limits
 from trivet.lifecycle.actor import ActorEvent
-from trivet.ports import StorageError, StorageFull
+from trivet.ports.errors import StorageError, StorageFull
 
 SMALL = Limits(state_limit=40)
 

@@ -18,7 +18,8 @@ from tests.runtime.runtimes import Recorder
 from tests.runtime.stores import HeldStorage
 from trivet.declare.options import Options
 from trivet.declare.values import Place, shape_of
-from trivet.ports import ActorRecord, Storage
+from trivet.ports.records import ActorRecord
+from trivet.ports.storage import Storage
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.gate import Gate
 from trivet.runtime.journal import Journal
@@ -43,6 +44,7 @@ class Gated:
     state_watch: None = None
     is_stored: bool = True
     actor_id: str = "1"
+    generation: int = 1
     label: str = "Fake/a"
     key: tuple[str, ...] = ("a",)
     crashes: list[str] = attrs.Factory(list[str])

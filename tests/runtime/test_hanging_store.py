@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
@@ -19,7 +19,9 @@ from trivet.declare.handle import Address
 from trivet.declare.interfaces import Conn
 from trivet.declare.registry import definition_of
 from trivet.declare.values import plain_of
-from trivet.ports import ActorRecord, Committed, NotStored, Segment
+from trivet.ports.errors import NotStored
+from trivet.ports.records import ActorRecord, Segment, Write
+from trivet.ports.storage import Committed
 from trivet.runtime.runtime import Runtime
 from trivet.runtime.stop_deadline import LEAVING
 
@@ -47,10 +49,12 @@ class HangingStorage(HeldStorage):
                 if "leave" in self.hangs:
                     await trio.sleep_forever()  # noqa: ASYNC102  # it is this that is tested
 
-    async def create(self, record: ActorRecord, durability: object) -> None:
+    async def create(
+        self, record: ActorRecord, durability: object, writes: Sequence[Write] = ()
+    ) -> None:
         if "create" in self.hangs:
             await trio.sleep_forever()
-        await super().create(record, "power")
+        await super().create(record, "power", writes)
 
     async def _look(self) -> None:
         if "read" in self.hangs:

@@ -14,7 +14,7 @@ from tests.runtime.scribes import LEAVING, Host, Scribe, connected, saved, store
 from tests.runtime.stores import HeldStorage
 from trivet.declare.interfaces import Conn
 from trivet.lifecycle.connection import ConnectionEvent
-from trivet.ports import StoredConnection
+from trivet.ports.records import StoredConnection
 from trivet.runtime.runtime import Runtime
 
 LOG: list[str] = []

@@ -17,7 +17,7 @@ from tests.runtime.scribes import Host, Scribe, connected, go_on, saved, stored,
 from tests.runtime.stores import HeldStorage
 from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
-from trivet.ports import NotStored
+from trivet.ports.errors import NotStored
 from trivet.runtime.runtime import Runtime
 
 

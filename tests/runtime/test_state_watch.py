@@ -18,7 +18,7 @@ from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.interfaces import Conn
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.storage.memory import MemoryStorage
 
 SEEN: list[list[int]] = []

@@ -19,7 +19,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.interfaces import Conn
 from trivet.lifecycle.actor import ActorEvent
-from trivet.ports import NotStored
+from trivet.ports.errors import NotStored
 
 LOG: list[str] = []
 

@@ -20,7 +20,7 @@ from tests.server.actors import Board, Counter, Room
 from trivet.declare.actor import Actor
 from trivet.declare.options import Limits
 from trivet.declare.registry import Registry
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.server.listener import Listener
 from trivet.server.serve import Server, run_server

@@ -17,7 +17,7 @@ from trivet.declare.actor import Actor
 from trivet.declare.errors import Forbidden, UserError
 from trivet.declare.handle import Client as Caller
 from trivet.declare.request import Request, current_request
-from trivet.ports import ActorRecord
+from trivet.ports.records import ActorRecord
 from trivet.protocol.messages import ErrorMessage, Init
 from trivet.storage.memory import MemoryStorage
 

@@ -20,7 +20,7 @@ from trivet.declare.options import Limits
 from trivet.declare.request import Request, current_request
 from trivet.declare.response import Response
 from trivet.declare.web_socket import WebSocket
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.testing.network import MemoryConnection
 
 __all__ = ["WAYS", "Door", "Way", "Web", "web"]

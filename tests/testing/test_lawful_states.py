@@ -17,7 +17,8 @@ from tests.testing.watched import ON_EVERY_STORE, checked, let_go
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.interfaces import Conn
-from trivet.ports import NotStored, Storage
+from trivet.ports.errors import NotStored
+from trivet.ports.storage import Storage
 from trivet.runtime.runtime import Runtime
 
 

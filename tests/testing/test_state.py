@@ -16,7 +16,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.interfaces import Conn
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.testing.state import check_state
 
 NURSERIES: list[trio.Nursery] = []

@@ -10,7 +10,7 @@ import pytest
 
 from tests.runtime.runtimes import opened
 from tests.runtime.stores import HeldStorage
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.runtime.runtime import Runtime
 from trivet.storage.memory import MemoryStorage
 from trivet.testing.state import check_state

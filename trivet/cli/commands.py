@@ -21,7 +21,8 @@ from trivet.declare.registry import Registry
 from trivet.holder.child import Held, held_by
 from trivet.holder.process import hold as hold_servers
 from trivet.open import open_client, serve as serve_registry
-from trivet.ports import NotStored, Storage, StorageError
+from trivet.ports.errors import NotStored, StorageError
+from trivet.ports.storage import Storage
 from trivet.runtime.nursery import open_service_nursery
 from trivet.server.inherited import inherited_sockets
 from trivet.server.serve import Server

@@ -164,7 +164,7 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
     @property
     def kv(self) -> KeyValue:
         """The actor's key-value store."""
-        not_built("key-value store")
+        return self._trivet_host.kv
 
     # What an actor does
 

@@ -254,6 +254,11 @@ class Host(Protocol):
         ...
 
     @property
+    def kv(self) -> KeyValue:
+        """The key-value store."""
+        ...
+
+    @property
     def conn(self) -> Conn[Any]:
         """The connection whose call is running."""
         ...

@@ -100,6 +100,10 @@ class Limits:
     grace: float = 15.0
     state_limit: int = attrs.field(default=MEBIBYTE, validator=_check_state_limit)
     save_interval: float = 1.0
+    kv_key: int = 2 * KIBIBYTE
+    kv_value: int = 128 * KIBIBYTE
+    kv_batch_keys: int = 128
+    kv_batch: int = 976 * KIBIBYTE
     connections_per_address: int = 256
     openings_per_address: int = 64
     connections: int = 10_000

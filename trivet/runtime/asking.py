@@ -153,12 +153,12 @@ async def _queue(call: Ask) -> Any:
             return await call.wait()
     waiter = turn or current_action()
     if waiter is None:
-        instance.queue(call)
+        call.queue()
         return await call.wait()
     closes_no_circle = turn is None or (method.concurrent and _needs_no_turn(call))
     noting = waiting_beside(waiter, instance) if closes_no_circle else waiting_for(turn, instance)
     with noting as call.noted:
-        instance.queue(call)
+        call.queue()
         return await call.wait()
 
 

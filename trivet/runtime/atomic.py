@@ -4,7 +4,8 @@ Rules this file keeps:
 
 1. What the turn says waits in the gate for its end, also on a store that nothing waits for.
 2. If it raises, or is cut, the states of the actor and of its connections are as they were before,
-   and what it has said is taken back. Only then is its caller told.
+   and what it has said and written is taken back. Only then is its caller told. What others have
+   written meanwhile stays.
 3. It cannot do what could not be taken back: after a change, calling out, saving and disconnecting
    raise. Before a change they end a segment, and the turn begins anew behind it: also behind what
    the ``on_disconnect`` has done that borrowed it meanwhile, which is bound by none of this.
@@ -12,7 +13,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -42,12 +43,18 @@ class AtomicTurn:
         self.turn = turn
         self._state: Any = None
         self._conn_states: dict[Connection, bytes | None] = {}
+        self._undo: list[Callable[[], object]] = []
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Take what there is now for what there was before."""
         self._state = self._instance.state.snapshot()
         self._conn_states.clear()
+        self._undo.clear()
+
+    def undo(self, take_back: Callable[[], object]) -> None:
+        """Remember how to take back what the turn has just changed in memory."""
+        self._undo.append(take_back)
 
     def keep(self, conn: Connection) -> None:
         """Remember the state of a connection that somebody is about to read."""
@@ -57,15 +64,22 @@ class AtomicTurn:
     @property
     def has_changed(self) -> bool:
         """Whether the turn has changed or said anything."""
+        rows = self._instance.gate.changes.rows
         return (
             self._instance.gate.effects.has_said(self.turn)
+            or (rows is not None and rows.is_tentative)
             or self._instance.state.differs_from(self._state)
             or any(conn.encode_state() != kept for conn, kept in self._conn_states.items())
         )
 
     def roll_back(self) -> None:
         """Bring back what there was before."""
-        self._instance.gate.effects.take_back(self.turn)
+        gate = self._instance.gate
+        gate.effects.take_back(self.turn)
+        if gate.changes.rows is not None:
+            gate.changes.rows.take_back()
+        while self._undo:
+            self._undo.pop()()
         self._instance.state.roll_back(self._state)
         if self._instance.state_watch is not None:
             self._instance.state_watch.begin_anew()

@@ -95,6 +95,23 @@ class Call(Turn):
         self.args = args
         self.kwargs = kwargs or {}
 
+    def queue(self) -> None:
+        """Put it into the mailbox, or start it beside the turns.
+
+        Raises:
+            ActionError: ``actor.overloaded`` if that is full.
+        """
+        instance = self.instance
+        if self.method.concurrent:
+            instance.own_tasks.start_beside(self)
+            return
+        instance.mailbox.put(self)
+        if not self.active:
+            self.ends = self.deadline
+            if self.ends == math.inf:
+                self.ends = trio.current_time() + instance.limits.mailbox_wait
+            instance.arm(self.ends)
+
     def grant(self) -> None:
         """Let it run: by the actor's worker, or beside it where the worker waits for it."""
         self.begun = True

@@ -31,7 +31,7 @@ from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn
 
 if TYPE_CHECKING:
-    from trivet.ports import Frame
+    from trivet.ports.link import Frame
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
@@ -57,6 +57,7 @@ class Connection(Conn[Any]):
         subscriptions: The names of the events it hears.
         queued: How many of its calls wait or run.
         abandoned: Whether its instance stopped before its client was told that it is open.
+        is_late: Whether the end of its instance waits for it no longer.
         greeted: Whether Init has left: what it rests on is stored.
         opened: Set when its opening task is over.
         ended: Set when nothing of it is left.
@@ -78,6 +79,7 @@ class Connection(Conn[Any]):
         "id",
         "inbox",
         "instance",
+        "is_late",
         "kind",
         "leaving",
         "lenders",
@@ -112,7 +114,7 @@ class Connection(Conn[Any]):
         self.subscriptions: dict[str, None] = {}
         self.queued = 0
         self.abandoned = False
-        self.greeted = False
+        self.greeted = self.is_late = False
         self.scope: trio.CancelScope | None = None
         self.ended = Moment()
         self.opened = Moment()

@@ -2,8 +2,9 @@
 
 Rules this file keeps:
 
-1. What sleeps, or has crashed, leaves connections that can wait to the next instance (they are
-   parked at the very end), and closes the others; at the end of the runtime all are closed.
+1. What sleeps, or has crashed, leaves connections that can wait to the next instance, and closes
+   the others; at the end of the runtime all are closed. Those of an actor that goes to sleep stay
+   visible until the very end, and may leave until then.
 2. A client that was never told that its connection is open gets a new one.
 3. A destroyed actor's connections leave while their links still stand; those close when the actor
    is gone, behind what it has said last.
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
-__all__ = ["close_links", "depart", "park_the_rest"]
+__all__ = ["close_links", "depart", "leaving", "park_the_rest", "wait_left"]
 
 NORMAL: Final = 1000
 GOING_AWAY: Final = 1012
@@ -37,23 +38,40 @@ GONE: Final = "actor.destroyed"
 
 async def depart(instance: Instance) -> None:
     """Have the connections leave that cannot wait, and wait until they have."""
-    if instance.ending is ActorEvent.DESTROY:
-        for conn in _open(instance):
-            conn.depart("destroy")
-    else:
-        for conn in _open(instance):
-            if not _can_wait(conn):
-                _close(conn)
-            elif not conn.greeted:
-                conn.reopen()
-        await _wait_closed(_leaving(instance), instance.limits.close_time)
-    leaving = _leaving(instance)
+    match instance.ending:
+        case ActorEvent.DESTROY:
+            for conn in _open(instance):
+                conn.depart("destroy")
+        case ActorEvent.CRASH:
+            _close_others(instance)
+            park_the_rest(instance)
+        case _:
+            _close_others(instance)
+    await _wait_closed(leaving(instance), instance.limits.close_time)
+    await wait_left(instance)
+
+
+async def wait_left(instance: Instance) -> None:
+    """Wait until the connections that leave have left; once for each of them."""
     # A crash has no grace, but no hook may be left out for that: one after the other takes its time.
     hook_time = instance.limits.hook_time
-    after_crash = hook_time * len(leaving) if instance.broken else hook_time
-    with bounded_cleanup(max(instance.grace_left, after_crash)):
-        for conn in leaving:
-            await conn.ended.wait()
+    after_crash = hook_time * len(leaving(instance)) if instance.broken else hook_time
+    with bounded_cleanup(max(instance.grace_left, after_crash)) as scope:
+        while gone := leaving(instance):
+            for conn in gone:
+                await conn.ended.wait()
+    if scope.cancelled_caught:
+        for conn in leaving(instance):
+            conn.is_late = True
+
+
+def leaving(instance: Instance) -> list[Connection]:
+    """Return the connections that are neither open nor over, and still have time to leave."""
+    return [
+        conn
+        for conn in instance.connections
+        if conn.phase is not ConnectionState.OPEN and not conn.is_late
+    ]
 
 
 def park_the_rest(instance: Instance) -> None:
@@ -74,8 +92,13 @@ def _open(instance: Instance) -> list[Connection]:
     return [conn for conn in instance.connections if conn.phase is ConnectionState.OPEN]
 
 
-def _leaving(instance: Instance) -> list[Connection]:
-    return [conn for conn in instance.connections if conn.phase is not ConnectionState.OPEN]
+def _close_others(instance: Instance) -> None:
+    """Close what cannot wait for the next instance."""
+    for conn in _open(instance):
+        if not _can_wait(conn):
+            _close(conn)
+        elif not conn.greeted:
+            conn.reopen()
 
 
 def _can_wait(conn: Connection) -> bool:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
-from trivet.lifecycle.actor import ActorState
+from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.protocol.faults import error_of
 from trivet.runtime.instance import Instance
 from trivet.runtime.life import start
@@ -80,7 +80,11 @@ class Directory:
             ActionError: ``actor.duplicate_key`` if the key is taken, or why it did not start.
         """
         while (instance := self._find(definition, address)) is not None:
-            if instance.phase not in {ActorState.NEW, ActorState.STARTING}:
+            is_ending_for_good = instance.ending is ActorEvent.DESTROY
+            if (
+                instance.phase not in {ActorState.NEW, ActorState.STARTING}
+                and not is_ending_for_good
+            ):
                 raise duplicate_key(address.key, instance.actor_id)
             with waiting_for_start(current_turn(), instance):
                 await instance.changes()

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trivet.lifecycle.actor import ActorEvent
@@ -22,7 +23,7 @@ from trivet.logs import Throttled
 from trivet.protocol.faults import fault_of
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.cut_errors import restarting
-from trivet.runtime.departure import close_links, depart, park_the_rest
+from trivet.runtime.departure import close_links, depart, leaving, park_the_rest, wait_left
 from trivet.runtime.state_watch import look_at_end
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
@@ -43,13 +44,16 @@ async def end_instance(instance: Instance) -> None:
     cut: list[str] = []
     await _end_turns(instance, cut)
     told: ActorEvent | None = None
-    while told is not instance.ending or instance.draining:
+    is_late = False
+    while not is_late and (told is not instance.ending or instance.draining or leaving(instance)):
+        is_late = instance.grace_left <= 0
         if told is not instance.ending:
             told = instance.ending
             await _say_farewell(instance, cut)
         await _drain(instance, cut)
-        await depart(instance)
-        await _end_tasks(instance, cut)
+        if told is instance.ending:
+            await depart(instance)
+            await _end_tasks(instance, cut)
     if cut:
         throttled.warning(
             "cut",
@@ -58,11 +62,13 @@ async def end_instance(instance: Instance) -> None:
             ", ".join(cut),
             extra=about_instance(instance),
         )
+    if instance.ending is not ActorEvent.DESTROY:
+        park_the_rest(instance)
+    await wait_left(instance)
     instance.is_sealed = True
     if instance.ending is ActorEvent.DESTROY:
         await _remove(instance)
     else:
-        park_the_rest(instance)
         await _save(instance)
     instance.gate.close(fault_of(restarting(), where=instance.label))
     await instance.nursery.aclose()
@@ -179,7 +185,7 @@ async def _save(instance: Instance) -> None:
 
 async def _remove(instance: Instance) -> None:
     """Remove the actor; only then those hear of it who have destroyed it, and links close."""
-    instance.is_removed = await _store(instance, instance.gate.remove)
+    instance.is_removed = await _store(instance, partial(instance.gate.save_last, destroys=True))
     if instance.last_words is not None:
         instance.last_words.over(is_removed=instance.is_removed)
     await close_links(instance)

@@ -26,12 +26,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, Error, ValidationError
-from trivet.ports import StorageError
+from trivet.ports.errors import Fenced, StorageError
 from trivet.protocol.faults import Fault, error_of, fault_of
 from trivet.runtime.atomic import AtomicTurn, refuse_in_atomic_turn
 from trivet.runtime.changes import Changes
 from trivet.runtime.effects import Drop, Effects, Release
 from trivet.runtime.passage import Passage
+from trivet.runtime.rows import Rows
 from trivet.runtime.saver import Saver
 from trivet.runtime.state_watch import look_at_state, watch_state
 from trivet.runtime.store_faults import not_serializable, report, save_fault
@@ -50,26 +51,27 @@ class Gate:
     Attributes:
         holds: Whether effects wait for saves.
         saver: Hands them to the store.
+        changes: What may have changed since the last segment.
         effects: What waits.
         is_busy: Whether what is said now only joins the row: others are being let out, or looked at.
         atomic: The atomic turn that runs, if one does: what it says waits for its end.
+        lags: Whether turns that are over have changed anything that is not sealed yet.
         last_words: Where what is said now waits for the end of the actor, if it does.
     """
 
     __slots__ = (
         "_between_turns",
-        "_changes",
-        "_covered",
         "_failure",
         "_instance",
         "_mailbox",
         "_outsiders",
-        "_saved_with",
         "_spoken",
         "atomic",
+        "changes",
         "effects",
         "holds",
         "is_busy",
+        "lags",
         "last_words",
         "saver",
     )
@@ -82,14 +84,20 @@ class Gate:
         self._mailbox = instance.mailbox
         self._between_turns = instance.runtime.between_turns
         self.saver = Saver(instance.runtime.storage, self._saved)
-        self._changes = Changes(instance)
-        self.effects = Effects()
-        self._covered = 0  # so many of those who wait stand behind what is sealed or in flight
-        self._saved_with = 0  # so many stand behind the save in flight
+        self.changes = Changes(instance)
+        self.effects = Effects(instance.runtime.observer.count)
         self._outsiders: list[Passage] = []  # who wait for a save behind an atomic turn
         self._spoken = False  # whether the running turn has said anything since its last segment
         self.is_busy = False
+        self.lags = False
         self._failure: Fault | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """What its segments store beside the state."""
+        if self.changes.rows is None:
+            self.changes.rows = Rows(self._instance, self)
+        return self.changes.rows
 
     # What is said
 
@@ -103,13 +111,8 @@ class Gate:
             or self.is_busy
             or self.saver.is_saving
             or self._mailbox.holder
-            or self._changes.are_possible
+            or self.changes.are_possible
         )
-
-    @property
-    def has_work(self) -> bool:
-        """Whether anything is on its way out, or to the store."""
-        return bool(self.effects) or self.saver.is_saving or self.saver.has_sealed
 
     @property
     def has_failed(self) -> bool:
@@ -127,7 +130,7 @@ class Gate:
             release()
             return
         if self._failure is not None:
-            self._refuse(drop, self._failure)
+            self.effects.refuse(drop, self._failure)
             return
         if self.last_words is not None:
             self.last_words.add(release, drop)
@@ -165,7 +168,8 @@ class Gate:
                 if not self._between_turns.is_exhausted:
                     self._seal(goes_on=False)
                 self.advance()
-        elif self._changes.are_possible:
+            self.lags = self.changes.are_possible
+        elif self.changes.are_possible:
             self._instance.autosave()
 
     def begin_beside(self) -> None:
@@ -176,11 +180,12 @@ class Gate:
     def end_beside(self) -> None:
         """Store what a concurrent action that is over has changed; with a turn, if one runs."""
         if not self.holds:
-            if self._changes.are_possible:
+            if self.changes.are_possible:
                 self._instance.autosave()
         elif self._mailbox.holder is None:
             self._spoken = True
             self.advance()
+            self.lags = self.changes.are_possible
 
     def end_segment(self) -> None:
         """End the segment of the running turn here; outside of it there is none to end."""
@@ -189,14 +194,16 @@ class Gate:
         if self.holds:
             self._seal(goes_on=True)
         else:
-            self._covered = len(self.effects)  # an atomic turn has kept it back
+            self.effects.cover()  # an atomic turn has kept it back
         self.advance()
 
     def atomic_over(self) -> None:
         """Let out what an atomic turn has said, as far as it waits for nothing else."""
         self.atomic = None
+        if self.changes.rows is not None:
+            self.changes.rows.confirm()
         if not self.holds:
-            self._covered = len(self.effects)
+            self.effects.cover()
             self.advance()
             outsiders, self._outsiders = self._outsiders, []
             for passage in outsiders:
@@ -253,15 +260,18 @@ class Gate:
         """
         await self._passage(must_end=not self.holds).wait()
 
-    async def save_last(self) -> bool:
-        """Store what an ending instance leaves; if that fails, the old state stays.
+    async def save_last(self, *, destroys: bool = False) -> bool:
+        """Store what an ending instance leaves, and return whether that was possible.
 
-        Returns:
-            Whether it is stored.
+        Args:
+            destroys: Whether it leaves nothing: its actor is to be removed.
         """
         if self.atomic is not None:
             self.atomic.roll_back()  # it has resisted when it was cut
             self.atomic_over()
+        if destroys:
+            self.saver.put(self.changes.segment(destroyed=True))
+            self._instance.is_stored = False
         try:
             if self._failure is None:
                 await self._passage(must_end=True).wait()
@@ -295,7 +305,7 @@ class Gate:
     @property
     def _is_behind(self) -> bool:
         """Whether anything is not sealed yet."""
-        return len(self.effects) > self._covered or self._changes.are_possible
+        return self.effects.are_uncovered or self.changes.are_possible
 
     @property
     def _is_indivisible(self) -> bool:
@@ -318,7 +328,7 @@ class Gate:
             self._between_turns.look_at(self)  # in the next pass of the loop
             return False
         holder = self._mailbox.holder
-        has_effects = len(self.effects) > self._covered
+        has_effects = self.effects.are_uncovered
         if holder is None or not holder.may_suspend:
             # Beside concurrent actions the state may always have changed: only news end a segment.
             return not self._mailbox.changing or self._spoken or has_effects
@@ -327,26 +337,20 @@ class Gate:
         if self._spoken:
             return True
         # Somebody else has: he stands behind what the turn has changed so far, if it has.
-        return has_effects and not self._states_differ()
-
-    def _states_differ(self) -> bool:
-        try:
-            return self._changes.states_differ()
-        except Error:
-            return True  # the turn may mend it
+        return has_effects and not self.changes.are_real
 
     def _seal(self, *, goes_on: bool) -> None:
         watch_state(self._instance)
         try:
-            segment = self._changes.capture(goes_on=goes_on or self._mailbox.changing > 0)
+            segment = self.changes.capture(goes_on=goes_on or self._mailbox.changing > 0)
         except ValidationError as error:
             self._fail(not_serializable(error))
         except Error as error:
             self._fail(fault_of(error, where=f"saving {self._instance.label}"))
         else:
             self.saver.put(segment)
-            self._covered = len(self.effects)
-            self._spoken = False
+            self.effects.cover()
+            self._spoken = self.lags = False
 
     # What is stored
 
@@ -357,10 +361,10 @@ class Gate:
                 holder = self._mailbox.holder
                 self._seal(goes_on=holder is not None and holder.may_suspend)
             elif self.saver.has_sealed:
-                self._saved_with = self._covered
+                self.effects.begin_save()
                 self.saver.save()
-            elif self._covered:
-                self._release(self._covered)
+            elif self.effects.covered:
+                self._release(self.effects.take_covered())
             else:
                 return
 
@@ -368,24 +372,23 @@ class Gate:
         if self._failure is not None:
             return
         if error is None:
-            self._release(self._saved_with)
+            self._release(self.effects.take_saved())
             self.advance()
             return
         report(self._instance, "refused", "the store refused its segment", error)
-        self._fail(save_fault(error))
+        self._fail(save_fault(error), for_good=isinstance(error, Fenced))
 
-    def _release(self, count: int) -> None:
-        self._covered -= count
+    def _release(self, row: list[Release]) -> None:
         self.is_busy = True
-        for release in self.effects.take(count):
+        for release in row:
             release()
         self.is_busy = False
 
-    def _fail(self, fault: Fault) -> None:
+    def _fail(self, fault: Fault, *, for_good: bool = False) -> None:
         self._instance.runtime.observer.count("save_failed")
         report(self._instance, fault.code, fault.message, fault.metadata or fault.code)
-        if not self.holds:  # nobody was told anything that is lost: the next save takes it all
-            self._drop(fault)
+        if not (self.holds or for_good):  # nobody was told what is lost: the next save has it all
+            self.effects.drop(fault)
             self._instance.autosave()
             return
         self.close(fault)
@@ -395,15 +398,4 @@ class Gate:
         """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
         self.saver.forget()
-        self._drop(fault)
-
-    def _drop(self, fault: Fault) -> None:
-        self._covered = 0
-        for drop in self.effects.drop():
-            self._refuse(drop, fault)
-
-    def _refuse(self, drop: Drop | None, fault: Fault) -> None:
-        if drop is None:  # nobody hears of it: an event, or Init
-            self._instance.runtime.observer.count("effect_dropped")
-        else:
-            drop(error_of(fault))
+        self.effects.drop(fault)

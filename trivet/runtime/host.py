@@ -11,9 +11,10 @@ import trio
 from trivet.declare.errors import NoConnectionError
 from trivet.declare.event import Event
 from trivet.declare.handle import Client
-from trivet.declare.interfaces import Conn
+from trivet.declare.interfaces import Conn, KeyValue
 from trivet.lifecycle.actor import ActorEvent
 from trivet.runtime.idleness import kept_awake
+from trivet.runtime.key_value import StoredKeyValue
 from trivet.runtime.namespaces import DEFAULT
 from trivet.runtime.outgoing import OutgoingTransport
 from trivet.runtime.own_turn import OwnTurn
@@ -92,6 +93,11 @@ class InstanceHost:
             wraps = instance.holds_effects or looks or instance.namespace != DEFAULT
             self._client = Client(OutgoingTransport(transport, instance)) if wraps else client
         return self._client
+
+    @property
+    def kv(self) -> KeyValue:
+        """Its own store of bytes by text key."""
+        return StoredKeyValue(self.instance.rows, self.instance.limits)
 
     def begins_anew(self) -> None:
         """Forget what was made for a start that has to begin again."""

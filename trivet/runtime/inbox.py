@@ -30,7 +30,7 @@ from trivet.runtime.moment import Moment
 from trivet.runtime.parked import Parked
 
 if TYPE_CHECKING:
-    from trivet.ports import Link
+    from trivet.ports.link import Link
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Inbox"]

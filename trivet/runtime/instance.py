@@ -31,6 +31,7 @@ from trivet.runtime.namespaces import DEFAULT, stored_name
 from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.reception import Reception
+from trivet.runtime.rows import Rows
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
 from trivet.runtime.turn import Turn
@@ -57,6 +58,7 @@ class Instance:
         namespace: Where its key counts.
         key: Its key.
         actor_id: Its id, empty until its record was found or made.
+        generation: Which of the actor's lives this is, the first being 1.
         actor: The object of the user's class.
         phase: Where it stands in its life.
         since: When that began.
@@ -102,6 +104,7 @@ class Instance:
         "ending",
         "ends_at",
         "failure",
+        "generation",
         "holds_effects",
         "host",
         "is_removed",
@@ -142,6 +145,7 @@ class Instance:
         self.key = key
         self.wanted: Address | None = wanted
         self.actor_id = ""
+        self.generation = 1
         self.phase = ACTOR.start
         self.since = trio.current_time()
         self.mailbox: Mailbox = runtime.mailbox_type(self.limits.mailbox)
@@ -212,6 +216,11 @@ class Instance:
         if self._gate is None:
             self._gate = Gate(self)
         return self._gate
+
+    @property
+    def rows(self) -> Rows:
+        """What it stores piece by piece."""
+        return self.gate.rows
 
     @property
     def conns(self) -> Connections:
@@ -306,7 +315,7 @@ class Instance:
         background, gate, reception = self._background, self._gate, self._reception
         return (
             (background is not None and background.keeps_awake)
-            or (gate is not None and gate.has_work)
+            or (gate is not None and (bool(gate.effects) or gate.saver.is_busy))
             or (reception is not None and reception.is_serving)
         )
 
@@ -333,22 +342,6 @@ class Instance:
             self._gate.atomic.keep(conn)
 
     # Calls and their time
-
-    def queue(self, call: Call) -> None:
-        """Put a call into the mailbox, or start it beside the turns.
-
-        Raises:
-            ActionError: ``actor.overloaded`` if that is full.
-        """
-        if call.method.concurrent:
-            self.own_tasks.start_beside(call)
-            return
-        self.mailbox.put(call)
-        if not call.active:
-            call.ends = call.deadline
-            if call.ends == math.inf:
-                call.ends = trio.current_time() + self.limits.mailbox_wait
-            self.arm(call.ends)
 
     def cut(self, call: Call) -> None:
         """Cancel a call at its next checkpoint, if it runs."""

@@ -18,7 +18,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from trivet.declare.interfaces import SHORT_KINDS
-from trivet.ports import StoredConnection
+from trivet.ports.records import StoredConnection
 
 if TYPE_CHECKING:
     from trivet.runtime.connection import Connection

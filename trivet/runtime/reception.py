@@ -263,7 +263,7 @@ class Reception:
             return
         conn.queued += 1
         try:
-            self._instance.queue(call)
+            call.queue()
         except ActionError as error:
             self._instance.runtime.observer.count("request_overloaded")
             conn.queued -= 1

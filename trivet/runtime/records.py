@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 
 from trivet.declare.options import Durability
 from trivet.logs import Throttled, about, printable
-from trivet.ports import ActorRecord, KeyTaken, Storage, StorageError
+from trivet.ports.errors import KeyTaken, StorageError
+from trivet.ports.records import ActorRecord, Row, Space, Write
+from trivet.ports.storage import Storage
 from trivet.protocol.faults import error_of
 from trivet.runtime.stop_deadline import StopDeadline
 from trivet.runtime.store_faults import save_fault, unreadable
@@ -38,7 +40,9 @@ class Records:
         self._stop_deadline = stop_deadline
         self._count = count
 
-    async def create(self, record: ActorRecord, durability: Durability) -> None:
+    async def create(
+        self, record: ActorRecord, durability: Durability, writes: Sequence[Write]
+    ) -> None:
         """Store a new actor.
 
         Raises:
@@ -46,7 +50,7 @@ class Records:
             ActionError: ``actor.state_not_saved``.
         """
         try:
-            await self._storage.create(record, durability)
+            await self._storage.create(record, durability, writes)
             return
         except KeyTaken:
             raise
@@ -82,6 +86,27 @@ class Records:
         """Return who has a key, without state and connections."""
         with self._reading(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.identify_by_key(name, key)
+
+    async def get(self, actor_id: str, space: Space, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys of an actor that are there."""
+        with self._reading(f"actor {actor_id}", about(actor_id=actor_id)):
+            return await self._storage.get(actor_id, space, keys)
+
+    async def scan(
+        self,
+        actor_id: str,
+        space: Space,
+        start: bytes,
+        end: bytes | None,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> Sequence[Row]:
+        """Return the rows of an actor whose keys are in a range."""
+        with self._reading(f"actor {actor_id}", about(actor_id=actor_id)):
+            return await self._storage.scan(
+                actor_id, space, start, end, reverse=reverse, limit=limit
+            )
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first."""

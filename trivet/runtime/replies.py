@@ -12,7 +12,7 @@ from trivet.runtime.results import misfit
 
 if TYPE_CHECKING:
     from trivet.declare.definition import Method
-    from trivet.ports import Frame
+    from trivet.ports.link import Frame
     from trivet.runtime.connection import Connection
 
 __all__ = ["reply", "reply_failure"]

@@ -21,15 +21,11 @@ from trivet.declare.registry import Registry
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorEvent
 from trivet.logs import about
-from trivet.ports import (
-    Link,
-    NotStored,
-    Observer,
-    Randomness,
-    SocketLink,
-    Storage,
-    WallClock,
-)
+from trivet.ports.errors import NotStored
+from trivet.ports.link import Link, SocketLink
+from trivet.ports.observer import Observer
+from trivet.ports.storage import Storage
+from trivet.ports.surroundings import Randomness, WallClock
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import trio
 
-from trivet.ports import Segment, Storage, StorageError
-from trivet.runtime.changes import merged
+from trivet.ports.errors import StorageError
+from trivet.ports.records import Segment
+from trivet.ports.storage import Storage
 from trivet.runtime.passage import Passage
+from trivet.runtime.sealed import Place, Sealed
 
 __all__ = ["Saver"]
 
@@ -24,6 +26,7 @@ class Saver:
     Attributes:
         is_saving: Whether a save is in flight.
         since: When that began.
+        readers: Those who read rows right now: each gets to know what is stored meanwhile.
     """
 
     __slots__ = (
@@ -34,37 +37,56 @@ class Saver:
         "_storage",
         "_waiter",
         "is_saving",
+        "readers",
         "since",
     )
 
     def __init__(self, storage: Storage, landed: Callable[[StorageError | None], None]) -> None:
         self.is_saving = False
         self.since = math.inf
+        self.readers: list[dict[Place, bytes | None]] = []
         self._storage = storage
         self._landed = landed
-        self._sealed: Segment | None = None
-        self._in_flight: Segment | None = None
-        self._lost: Segment | None = None  # what a failed save had: the next seal takes it along
+        self._sealed: Sealed | None = None
+        self._in_flight: Sealed | None = None
+        self._lost: Sealed | None = None  # what a failed save had: the next seal takes it along
         self._waiter: Passage | None = None
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether anything is on its way to the store."""
+        return self.is_saving or self.has_sealed
 
     @property
     def has_sealed(self) -> bool:
         """Whether there is something for the next save."""
         return self._sealed is not None
 
+    @property
+    def unsaved(self) -> Iterator[dict[Place, bytes | None]]:
+        """What has been written to rows and is not stored, the first first."""
+        for part in (self._in_flight, self._lost, self._sealed):
+            if part is not None and part.writes:
+                yield part.writes
+
     def put(self, segment: Segment | None) -> None:
         """Put a sealed segment behind those before it; ``None`` is one without changes."""
-        self._sealed = merged(merged(self._lost, self._sealed), segment)
-        self._lost = None
+        if self._lost is not None:
+            self._sealed, self._lost = _joined(self._lost, self._sealed), None
+        if segment is None:
+            return
+        if self._sealed is None:
+            self._sealed = Sealed(segment)
+        else:
+            self._sealed.add(segment)
 
     def save(self) -> None:
         """Begin to store everything that is sealed."""
         assert self._sealed is not None
-        segment, self._sealed = self._sealed, None
-        self._in_flight = segment
+        self._in_flight, self._sealed = self._sealed, None
         self.is_saving = True
         self.since = trio.current_time()
-        self._storage.commit(segment, self._over)
+        self._storage.commit(self._in_flight.segment, self._over)
 
     def forget(self) -> None:
         """Let go of what is not in flight: it must not be stored any more."""
@@ -78,10 +100,20 @@ class Saver:
 
     def _over(self, error: StorageError | None) -> None:
         self.is_saving = False
+        in_flight, self._in_flight = self._in_flight, None
+        assert in_flight is not None
         if error is not None:
-            self._lost, self._sealed = merged(self._in_flight, self._sealed), None
-        self._in_flight = None
+            self._lost, self._sealed = _joined(in_flight, self._sealed), None
+        else:
+            for missed in self.readers:
+                missed.update(in_flight.writes)
         waiter, self._waiter = self._waiter, None
         if waiter is not None:
             waiter.release()
         self._landed(error)
+
+
+def _joined(earlier: Sealed, later: Sealed | None) -> Sealed:
+    if later is not None:
+        earlier.add(later.segment)
+    return earlier

@@ -23,7 +23,7 @@ from trivet.runtime.inbox import Inbox
 from trivet.runtime.web_socket import SocketConnection
 
 if TYPE_CHECKING:
-    from trivet.ports import SocketLink
+    from trivet.ports.link import SocketLink
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["SocketInbox", "check_served"]

@@ -14,6 +14,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Awaitable
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,8 @@ from trivet.declare.errors import ActionError, Error, ValidationError
 from trivet.declare.handle import Address
 from trivet.declare.values import plain_of
 from trivet.logs import Throttled
-from trivet.ports import ActorRecord, KeyTaken, StoredConnection
+from trivet.ports.errors import KeyTaken
+from trivet.ports.records import ActorRecord, StoredConnection
 from trivet.protocol.faults import error_of
 from trivet.runtime.connection import NO_REQUEST, Connection
 from trivet.runtime.cut_errors import restarting
@@ -116,17 +118,24 @@ async def _create(instance: Instance, given: Any) -> None:
         created = instance.actor.on_create(actor_input)
         await _within(instance, limits.hook_time, "on_create", created)
         look_at_state(instance)
+    rows = instance.gate.changes.rows
+    writes, alarm = ((), None) if rows is None else rows.look()
     record = ActorRecord(
         id=instance.actor_id,
         name=instance.stored_name,
         key=instance.key,
         created_at=instance.runtime.wall_clock(),
+        generation=instance.generation,
+        alarm=math.inf if alarm is None else alarm,
         state=_first_state(instance),
     )
+    durability = definition.options.durability or "power"
     try:
-        await instance.runtime.records.create(record, definition.options.durability or "power")
+        await instance.runtime.records.create(record, durability, writes)
     except KeyTaken as taken:
         raise duplicate_key(instance.key, taken.existing) from taken
+    if rows is not None:
+        rows.stored(writes, alarm)
     instance.is_stored = True
 
 
@@ -140,7 +149,7 @@ def _first_state(instance: Instance) -> bytes | None:
 
 async def _load(instance: Instance, record: ActorRecord) -> None:
     """Read the state, after the class has brought it into shape."""
-    instance.is_stored = True
+    instance.is_stored, instance.generation = True, record.generation + 1
     state, stored = instance.state, record.state
     try:
         if "on_migrate" in instance.definition.hooks:

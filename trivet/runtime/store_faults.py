@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from trivet.declare.errors import ActionError, ValidationError
 from trivet.logs import Throttled
-from trivet.ports import RecordDamaged, StorageError, StorageFull
+from trivet.ports.errors import RecordDamaged, StorageError, StorageFull
 from trivet.protocol.faults import Fault
 from trivet.runtime.subjects import about_instance
 

@@ -31,7 +31,7 @@ from trivet.runtime.turn import current_turn, running_turn
 from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
-    from trivet.ports import Frame, SocketEncoder
+    from trivet.ports.link import Frame, SocketEncoder
     from trivet.runtime.socket_inbox import SocketInbox
 
 __all__ = ["ActorSocket", "SocketConnection"]

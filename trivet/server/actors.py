@@ -17,7 +17,7 @@ from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
 from trivet.declare.keys import InvalidKeyError, Key, check_name, parse_key, serialize_key
 from trivet.declare.request import Intent
-from trivet.ports import ActorRecord
+from trivet.ports.records import ActorRecord
 from trivet.protocol import cbor, json
 from trivet.protocol.errors import DecodingError, IncomingTooLong
 from trivet.protocol.messages import UNDEFINED

@@ -23,6 +23,7 @@ from trivet.server.calls import answer_call
 from trivet.server.exchange import Exchange, Handler
 from trivet.server.head import Head
 from trivet.server.http import ReadBody
+from trivet.server.managing import destroy_actor, put_actor_to_sleep
 from trivet.server.origins import foreign_origin, preflight, with_cors
 from trivet.server.pages import (
     actor_health,
@@ -46,18 +47,6 @@ def _not_built(feature: str) -> Handler:
     return refuse
 
 
-def _managing(handler: Handler) -> Handler:
-    """Let only the operator reach what acts on the actor of an id, and its class have a say."""
-
-    async def guarded(exchange: Exchange) -> Answer:
-        service = exchange.service
-        service.admin.check(exchange.head)
-        await service.authorizer.find(exchange.name, exchange.request("manage"))
-        return await handler(exchange)
-
-    return guarded
-
-
 @attrs.frozen
 class _Route:
     """A path, with at most one part in brackets left open, and what answers each method."""
@@ -75,10 +64,8 @@ _SERVER = (
         re.compile("/actors"),
         {"GET": list_actors, "PUT": get_or_create_actor, "POST": create_actor},
     ),
-    _Route(
-        re.compile("/actors/([^/]+)"), {"DELETE": _managing(_not_built("destroying of actors"))}
-    ),
-    _Route(re.compile("/actors/([^/]+)/sleep"), {"POST": _managing(_not_built("sleep"))}),
+    _Route(re.compile("/actors/([^/]+)"), {"DELETE": destroy_actor}),
+    _Route(re.compile("/actors/([^/]+)/sleep"), {"POST": put_actor_to_sleep}),
 )
 
 _ACTOR = (

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypeVar
 
-from trivet.ports import Storage, StorageError
-from trivet.testing.storage_checks import CHECKS, Subject
+from trivet.ports.errors import StorageError
+from trivet.ports.storage import Storage
+from trivet.testing.storage_checks import ABOUT_ACTORS
+from trivet.testing.storage_life_checks import ABOUT_LIVES
+from trivet.testing.storage_row_checks import ABOUT_ROWS
+from trivet.testing.storage_subject import Checks, Subject
 
-__all__ = ["check_storage"]
+__all__ = ["check_sentences", "check_storage"]
 
 AnyStorage = TypeVar("AnyStorage", bound=Storage)
 
@@ -29,7 +33,17 @@ async def check_storage(
     Raises:
         AssertionError: If it does not. The text is the sentence, and what was seen instead.
     """
-    for sentence, check in CHECKS:
+    for checks in (ABOUT_ACTORS, ABOUT_LIVES, ABOUT_ROWS):
+        await check_sentences(checks, fresh, reopened)
+
+
+async def check_sentences(
+    checks: Checks,
+    fresh: Callable[[], AnyStorage],
+    reopened: Callable[[AnyStorage], AnyStorage] = lambda storage: storage,
+) -> None:
+    """Check that a store does what some sentences say; the rest is as for ``check_storage``."""
+    for sentence, check in checks.sentences:
         storages: list[AnyStorage] = []
 
         def next_one(storages: list[AnyStorage] = storages) -> Storage:

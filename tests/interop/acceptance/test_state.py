@@ -17,7 +17,9 @@ from tests.interop.acceptance.state import OldSettings
 from tests.interop.node import Encoding, JavaScript, Node
 from trivet.declare.registry import Registry
 from trivet.open import serve
-from trivet.ports import Committed, Segment, Storage, StorageError
+from trivet.ports.errors import StorageError
+from trivet.ports.records import Segment
+from trivet.ports.storage import Committed, Storage
 from trivet.storage.memory import MemoryStorage
 from trivet.storage.sqlite.storage import SqliteStorage
 

@@ -16,7 +16,8 @@ from random import Random
 import attrs
 
 from trivet.declare.interfaces import ConnKind
-from trivet.ports import ActorRecord, RecordDamaged, Segment, StorageError, StoredConnection
+from trivet.ports.errors import RecordDamaged, StorageError
+from trivet.ports.records import ActorRecord, Segment, StoredConnection
 from trivet.storage.sqlite.address import Address, address_of, from_text
 from trivet.storage.sqlite.database import Creation, Database
 from trivet.storage.sqlite.opening import log_of
@@ -119,6 +120,7 @@ def change(database: Database, world: World, random: Random, count: int) -> None
         segments.append(
             Segment(
                 actor_id=actor_id,
+                generation=1,
                 durability="process",
                 state=state(random),
                 connections=tuple(connection(random) for _ in range(random.choice([0, 0, 2]))),

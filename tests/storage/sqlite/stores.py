@@ -10,7 +10,9 @@ from typing import Any, Final
 
 import trio
 
-from trivet.ports import ActorRecord, Segment, Storage, StorageError
+from trivet.ports.errors import StorageError
+from trivet.ports.records import ActorRecord, Segment
+from trivet.ports.storage import Storage
 from trivet.storage.sqlite.database import Database
 from trivet.storage.sqlite.opening import open_file
 from trivet.storage.sqlite.storage import SqliteStorage

@@ -13,13 +13,8 @@ from typing import Any
 import pytest
 
 from tests.storage.sqlite.stores import FSYNC, FULL, FaultyStorage, actor, commit, disk_error
-from trivet.ports import (
-    RecordDamaged,
-    Segment,
-    StorageError,
-    StorageFailed,
-    StorageFull,
-)
+from trivet.ports.errors import RecordDamaged, StorageError, StorageFailed, StorageFull
+from trivet.ports.records import Segment
 from trivet.storage.sqlite import database, opening
 from trivet.storage.sqlite.checksums import number_of
 from trivet.storage.sqlite.storage import SqliteStorage
@@ -41,13 +36,13 @@ async def test_only_what_does_not_fit_fails_when_the_store_is_full(tmp_path: Pat
         await storage.create(actor("large", b"1"), "power")
         await storage.create(actor("small", b"1"), "power")
         limits.append("pragma max_page_count = 40")
-        large = Segment(actor_id="large", state=b"x" * LARGE)
+        large = Segment(actor_id="large", generation=1, state=b"x" * LARGE)
         results = await commit(
             storage,
-            Segment(actor_id="small", state=b"2"),
+            Segment(actor_id="small", generation=1, state=b"2"),
             large,
-            Segment(actor_id="small", state=b"3"),
-            Segment(actor_id="nobody"),
+            Segment(actor_id="small", generation=1, state=b"3"),
+            Segment(actor_id="nobody", generation=1),
         )
         assert [type(result) for result in results] == [
             type(None),
@@ -89,7 +84,7 @@ async def test_a_full_disk_gets_back_what_the_log_takes(tmp_path: Path) -> None:
     async with storage.open():
         await storage.create(actor("a"), "power")
         is_full = True
-        assert await commit(storage, Segment(actor_id="a", state=b"1")) == [None]
+        assert await commit(storage, Segment(actor_id="a", generation=1, state=b"1")) == [None]
         assert await storage.load("a") == actor("a", b"1")
 
 
@@ -112,14 +107,14 @@ async def test_a_disk_that_fails_is_never_trusted_again(
         await storage.create(actor("a", b"1"), "power")
         await storage.load("a")
         failing = True
-        [first] = await commit(storage, Segment(actor_id="a", state=b"2"))
+        [first] = await commit(storage, Segment(actor_id="a", generation=1, state=b"2"))
         await storage.load("a")
         failing = False
         assert storage.failed
         assert (first is None) == (where == "pragma wal_checkpoint")
         written.clear()
         # The disk would take it now; nobody asks it.
-        [second] = await commit(storage, Segment(actor_id="a", state=b"3"))
+        [second] = await commit(storage, Segment(actor_id="a", generation=1, state=b"3"))
         assert isinstance(second, StorageFailed)
         with pytest.raises(StorageFailed):
             await storage.create(actor("b"), "power")
@@ -173,7 +168,9 @@ async def test_a_log_that_cannot_be_emptied_is_tried_again_later(
     async with storage.open():
         await storage.create(actor("a"), "power")
         for number in range(3):
-            [error] = await commit(storage, Segment(actor_id="a", state=b"%d" % number))
+            [error] = await commit(
+                storage, Segment(actor_id="a", generation=1, state=b"%d" % number)
+            )
             assert error is None
         assert await storage.load("a") == actor("a", b"2")
         assert len(tries) > 2
@@ -192,7 +189,9 @@ async def test_a_state_that_is_too_large_fails_alone(
         with pytest.raises(StorageError, match="actor b is too large"):
             await storage.create(actor("b", huge), "power")
         results = await commit(
-            storage, Segment(actor_id="c", state=huge), Segment(actor_id="a", state=b"1")
+            storage,
+            Segment(actor_id="c", generation=1, state=huge),
+            Segment(actor_id="a", generation=1, state=b"1"),
         )
         assert [result is None for result in results] == [False, True]
         assert await storage.load("a") == actor("a", b"1")
@@ -212,7 +211,9 @@ async def test_one_damaged_actor_fails_alone_in_a_batch(tmp_path: Path) -> None:
     connection.commit()
     connection.close()
     async with storage.open():
-        segments = [Segment(actor_id=one, state=b"2") for one in ("d", "a", "b", "c", "d")]
+        segments = [
+            Segment(actor_id=one, generation=1, state=b"2") for one in ("d", "a", "b", "c", "d")
+        ]
         results = await commit(storage, *segments)
         assert [type(result) for result in results] == [
             type(None),
@@ -248,12 +249,14 @@ async def test_a_full_disk(small_disk: Path) -> None:
         await storage.create(actor("large", b"1"), "power")
         await storage.create(actor("small", b"1"), "power")
         ballast.write_bytes(bytes(1_500_000))
-        large = Segment(actor_id="large", state=b"x" * 700_000)
+        large = Segment(actor_id="large", generation=1, state=b"x" * 700_000)
         [error] = await commit(storage, large)
         assert isinstance(error, StorageFull)
         for number in range(50):
             data = b"%d" % number
-            assert await commit(storage, Segment(actor_id="small", state=data)) == [None]
+            assert await commit(storage, Segment(actor_id="small", generation=1, state=data)) == [
+                None
+            ]
         assert await storage.load("large") == actor("large", b"1")
         ballast.unlink()
         assert await commit(storage, large) == [None]
@@ -292,7 +295,8 @@ FAILING = """
 import os, sys, trio
 from pathlib import Path
 from tests.storage.sqlite.stores import actor, commit
-from trivet.ports import Segment, StorageFailed
+from trivet.ports.errors import StorageFailed
+from trivet.ports.records import Segment
 from trivet.storage.sqlite.storage import SqliteStorage
 
 async def main():
@@ -301,7 +305,7 @@ async def main():
         await storage.create(actor("a", b"1"), "power")
         Path(os.environ["FAIL_ONCE_AT"]).touch()
         for number in range(3):
-            [error] = await commit(storage, Segment(actor_id="a", state=b"2"))
+            [error] = await commit(storage, Segment(actor_id="a", generation=1, state=b"2"))
             assert isinstance(error, StorageFailed), error
         assert storage.failed
         assert await storage.load("a") == actor("a", b"1")

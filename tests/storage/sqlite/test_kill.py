@@ -21,7 +21,7 @@ WRITER = """
 import sys, trio
 from functools import partial
 from tests.storage.sqlite.stores import actor
-from trivet.ports import Segment, StoredConnection
+from trivet.ports.records import Segment, StoredConnection
 from trivet.storage.sqlite.storage import SqliteStorage
 
 async def main(path, actors):
@@ -38,6 +38,7 @@ async def main(path, actors):
             data = b"%d" % turn
             segment = Segment(
                 actor_id=f"{number}",
+                generation=1,
                 durability="power" if number % 2 else "process",
                 state=data + b" " * (turn % 5_000),
                 connections=(StoredConnection(id="c", state=data),),

@@ -14,7 +14,8 @@ import pytest
 import trio
 
 from tests.storage.sqlite.stores import actor, commit
-from trivet.ports import Segment, StorageError, StorageInUse, StorageUnreadable
+from trivet.ports.errors import StorageError, StorageInUse, StorageUnreadable
+from trivet.ports.records import Segment
 from trivet.storage.sqlite import schema
 from trivet.storage.sqlite.opening import log_of, open_file
 from trivet.storage.sqlite.schema import MIGRATIONS, Migration
@@ -111,7 +112,7 @@ async def test_a_second_opening_is_refused_and_the_first_goes_on(tmp_path: Path)
             with pytest.raises(StorageInUse, match="open already"):
                 async with second.open():
                     pass
-        assert await commit(first, Segment(actor_id="a", state=b"1")) == [None]
+        assert await commit(first, Segment(actor_id="a", generation=1, state=b"1")) == [None]
         assert await first.load("a") == actor("a", b"1")
 
 

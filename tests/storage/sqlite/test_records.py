@@ -16,14 +16,8 @@ from tests.storage.sqlite import damage
 from tests.storage.sqlite.damage import World, after, listed_in
 from tests.storage.sqlite.stores import FaultyStorage, actor
 from trivet.declare.interfaces import ConnKind
-from trivet.ports import (
-    ActorRecord,
-    KeyTaken,
-    RecordDamaged,
-    Segment,
-    StorageError,
-    StoredConnection,
-)
+from trivet.ports.errors import KeyTaken, RecordDamaged, StorageError
+from trivet.ports.records import ActorRecord, Segment, StoredConnection
 from trivet.storage.sqlite.address import address_of, from_text
 from trivet.storage.sqlite.database import Creation, Database, Write
 from trivet.storage.sqlite.opening import open_file
@@ -58,6 +52,7 @@ ACTORS = st.builds(
 SEGMENTS = st.builds(
     Segment,
     actor_id=IDS,
+    generation=st.just(1),
     durability=LEVELS,
     state=STATES,
     connections=CONNECTIONS,
@@ -129,7 +124,7 @@ def test_heads_that_are_forgotten_are_read_again(
     database.store([write_of(actor(one)) for one in ids])
     for state in (b"1", b"2"):
         for one in ids:
-            assert database.store([Segment(actor_id=one, state=state)]) == [None]
+            assert database.store([Segment(actor_id=one, generation=1, state=state)]) == [None]
     assert {database.records.load(from_text(one)) for one in ids} == {
         actor(one, b"2") for one in ids
     }

@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from tests.storage.sqlite.stores import FaultyStorage, actor, commit, disk_error
-from trivet.ports import Segment, StorageError, StorageFailed, StorageFull
+from trivet.ports.errors import StorageError, StorageFailed, StorageFull
+from trivet.ports.records import Segment
 from trivet.storage.sqlite.storage import SqliteStorage
 
 ROOT = Path(__file__).parents[3]
@@ -22,23 +23,24 @@ ROOT = Path(__file__).parents[3]
 LIMITED = """
 import resource, sys, trio
 from tests.storage.sqlite.stores import actor, commit
-from trivet.ports import Segment, StorageFull
+from trivet.ports.errors import StorageFull
+from trivet.ports.records import Segment
 from trivet.storage.sqlite.storage import SqliteStorage
 
 async def main():
     storage = SqliteStorage(sys.argv[1])
-    large = Segment(actor_id="large", state=b"x" * 700_000)
+    large = Segment(actor_id="large", generation=1, state=b"x" * 700_000)
     async with storage.open():
         await storage.create(actor("large", b"1"), "power")
         await storage.create(actor("small", b"1"), "power")
         _, most = resource.getrlimit(resource.RLIMIT_FSIZE)
         resource.setrlimit(resource.RLIMIT_FSIZE, (300_000, most))
-        small, error = await commit(storage, Segment(actor_id="small", state=b"2"), large)
+        small, error = await commit(storage, Segment(actor_id="small", generation=1, state=b"2"), large)
         assert small is None
         assert isinstance(error, StorageFull), error
         assert "File too large" in str(error) and sys.argv[1] in str(error), error
         for number in range(200):
-            assert await commit(storage, Segment(actor_id="small", state=b"3")) == [None]
+            assert await commit(storage, Segment(actor_id="small", generation=1, state=b"3")) == [None]
         assert not storage.failed
         assert await storage.load("large") == actor("large", b"1")
         resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
@@ -103,7 +105,7 @@ async def test_what_the_disk_says_beside_the_file_counts(
     async with storage.open():
         await storage.create(actor("a", b"1"), "power")
         refusing = True
-        [error] = await commit(storage, Segment(actor_id="a", state=b"2"))
+        [error] = await commit(storage, Segment(actor_id="a", generation=1, state=b"2"))
         refusing = False
         passes = expected is StorageFull and code == sqlite3.SQLITE_IOERR_WRITE
         assert isinstance(error, StorageFull if passes else StorageFailed)
@@ -111,7 +113,7 @@ async def test_what_the_disk_says_beside_the_file_counts(
         if passes:
             assert refusal is not None
             assert str(error).endswith(f"a.db: {os.strerror(refusal)}")
-            assert await commit(storage, Segment(actor_id="a", state=b"3")) == [None]
+            assert await commit(storage, Segment(actor_id="a", generation=1, state=b"3")) == [None]
         elif refusal == errno.EROFS and code == sqlite3.SQLITE_IOERR_WRITE:
             [record] = [one for one in caplog.records if "the disk has failed" in one.message]
             assert "Read-only file system" in record.__dict__["error"]

@@ -14,7 +14,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from tests.storage.sqlite.stores import FaultyStorage, actor, commit
-from trivet.ports import NotStored, Segment, StorageError, StorageFailed
+from trivet.ports.errors import NotStored, StorageError, StorageFailed
+from trivet.ports.records import Segment
 from trivet.storage.sqlite import writer
 from trivet.storage.sqlite.storage import SqliteStorage
 
@@ -59,11 +60,13 @@ async def test_a_slow_disk_does_not_stall_the_loop(tmp_path: Path) -> None:
     async with storage.open():
         await storage.create(actor("a"), "power")
         disk.hold()
-        storage.commit(Segment(actor_id="a", state=b"1"), answers.append)
+        storage.commit(Segment(actor_id="a", generation=1, state=b"1"), answers.append)
         await disk.reached.wait()
         # The thread is at the disk; the loop goes on, and takes more.
         for number in range(50):
-            storage.commit(Segment(actor_id="a", state=b"%d" % number), answers.append)
+            storage.commit(
+                Segment(actor_id="a", generation=1, state=b"%d" % number), answers.append
+            )
             await trio.lowlevel.checkpoint()
         assert answers == []
         disk.let_go()
@@ -80,9 +83,9 @@ async def test_what_has_waited_is_stored_by_one_commit(tmp_path: Path) -> None:
         for number in range(20):
             await storage.create(actor(f"{number}"), "process")
         disk.hold()
-        nursery.start_soon(commit, storage, Segment(actor_id="0", state=b"0"))
+        nursery.start_soon(commit, storage, Segment(actor_id="0", generation=1, state=b"0"))
         await disk.reached.wait()
-        segments = [Segment(actor_id=f"{n}", state=b"1") for n in range(20)]
+        segments = [Segment(actor_id=f"{n}", generation=1, state=b"1") for n in range(20)]
         nursery.start_soon(commit, storage, *segments)
         nursery.start_soon(storage.create, actor("new"), "process")
         await wait_all_tasks_blocked()
@@ -103,12 +106,15 @@ async def test_a_batch_is_as_durable_as_its_strongest(tmp_path: Path) -> None:
 
     async with storage.open():
         await storage.create(actor("a"), "process")
-        weak = [Segment(actor_id="a", durability=one) for one in ("process", "interval", "none")]
+        weak = [
+            Segment(actor_id="a", generation=1, durability=one)
+            for one in ("process", "interval", "none")
+        ]
         assert await levels(*weak) == []
         disk.hold()
         storage.commit(weak[0], lambda _: None)
         await disk.reached.wait()
-        for segment in (*weak, Segment(actor_id="a", durability="power"), *weak):
+        for segment in (*weak, Segment(actor_id="a", generation=1, durability="power"), *weak):
             storage.commit(segment, lambda _: None)
         disk.statements.clear()
         disk.let_go()
@@ -131,11 +137,13 @@ async def test_many_saves_of_one_actor_write_its_last_state_only(tmp_path: Path)
     async with storage.open():
         await storage.create(actor("a"), "power")
         disk.hold()
-        storage.commit(Segment(actor_id="a"), lambda _: None)
+        storage.commit(Segment(actor_id="a", generation=1), lambda _: None)
         await disk.reached.wait()
         storage.before = before
         for number in range(10):
-            storage.commit(Segment(actor_id="a", state=b"%d" % number), lambda _: None)
+            storage.commit(
+                Segment(actor_id="a", generation=1, state=b"%d" % number), lambda _: None
+            )
         disk.let_go()
         await storage.load("a")
     assert [row[1] for row in rows] == [b"9"]
@@ -147,7 +155,7 @@ async def test_a_reader_that_is_cancelled_leaves_at_once(tmp_path: Path) -> None
     async with storage.open():
         await storage.create(actor("a"), "power")
         disk.hold()
-        storage.commit(Segment(actor_id="a", state=b"1"), lambda _: None)
+        storage.commit(Segment(actor_id="a", generation=1, state=b"1"), lambda _: None)
         await disk.reached.wait()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.load, "a")
@@ -167,7 +175,7 @@ async def test_a_creation_that_is_cancelled_before_it_was_taken_is_withdrawn(
     async with storage.open():
         await storage.create(actor("a"), "power")
         disk.hold()
-        storage.commit(Segment(actor_id="a", state=b"1"), lambda _: None)
+        storage.commit(Segment(actor_id="a", generation=1, state=b"1"), lambda _: None)
         await disk.reached.wait()
         async with trio.open_nursery() as nursery:
             nursery.start_soon(storage.create, actor("b"), "power")
@@ -199,9 +207,9 @@ async def test_leaving_by_cancellation_stores_what_was_committed(tmp_path: Path)
         async with storage.open():
             await storage.create(actor("a"), "power")
             disk.hold()
-            storage.commit(Segment(actor_id="a", state=b"1"), answers.append)
+            storage.commit(Segment(actor_id="a", generation=1, state=b"1"), answers.append)
             await disk.reached.wait()
-            storage.commit(Segment(actor_id="a", state=b"2"), answers.append)
+            storage.commit(Segment(actor_id="a", generation=1, state=b"2"), answers.append)
             scope.cancel()
             disk.let_go()
     assert answers == [None, None]
@@ -241,10 +249,14 @@ async def test_a_disk_that_never_answers_is_left_and_told(
                 for one in "ab":
                     await storage.create(actor(one, b"0"), "power")
                 disk.hold()
-                storage.commit(Segment(actor_id="a"), lambda error: answers.update(taken=error))
+                storage.commit(
+                    Segment(actor_id="a", generation=1), lambda error: answers.update(taken=error)
+                )
                 await disk.reached.wait()
                 for one in ("b", "b"):
-                    storage.commit(Segment(actor_id=one, state=b"2"), withdrawn.append)
+                    storage.commit(
+                        Segment(actor_id=one, generation=1, state=b"2"), withdrawn.append
+                    )
                 nursery.start_soon(wait_for, "load", lambda: storage.load("a"))
                 nursery.start_soon(wait_for, "create", partial(storage.create, actor("c"), "power"))
                 await wait_all_tasks_blocked()
@@ -314,7 +326,7 @@ async def test_nothing_is_taken_while_it_is_not_open(tmp_path: Path) -> None:
         ):
             with pytest.raises(StorageError, match="not open"):
                 await call
-        storage.commit(Segment(actor_id="a"), answers.append)
+        storage.commit(Segment(actor_id="a", generation=1), answers.append)
 
     await try_all()
     async with storage.open():
@@ -346,7 +358,7 @@ async def test_an_error_that_nobody_has_thought_of_fails_the_store(
     storage = FaultyStorage(tmp_path / "a.db", before)
     async with storage.open():
         await storage.create(actor("a"), "power")
-        [error] = await commit(storage, Segment(actor_id="a", state=b"1"))
+        [error] = await commit(storage, Segment(actor_id="a", generation=1, state=b"1"))
         assert "failed" in str(error)
         assert storage.failed
         assert await storage.load("a") == actor("a")

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from typing import Final, get_args
 
 from trivet.declare.interfaces import ConnKind
-from trivet.ports import RecordDamaged, StoredConnection
+from trivet.ports.errors import RecordDamaged
+from trivet.ports.records import StoredConnection
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import from_text, to_text
 from trivet.storage.sqlite.heads import Head

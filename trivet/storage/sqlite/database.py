@@ -15,7 +15,8 @@ from typing import Final, Self, TypeAlias
 import attrs
 
 from trivet.declare.options import Durability
-from trivet.ports import ActorRecord, Segment, StorageError
+from trivet.ports.errors import StorageError
+from trivet.ports.records import ActorRecord, Segment
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import Address
 from trivet.storage.sqlite.opening import log_of, open_file

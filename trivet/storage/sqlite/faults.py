@@ -6,7 +6,7 @@ import errno
 import sqlite3
 from typing import Final
 
-from trivet.ports import (
+from trivet.ports.errors import (
     RecordDamaged,
     StorageError,
     StorageFailed,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Final, NamedTuple
 
-from trivet.ports import RecordDamaged
+from trivet.ports.errors import RecordDamaged
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import to_text
 

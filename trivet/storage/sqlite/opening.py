@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from trivet.ports import StorageError, StorageUnreadable
+from trivet.ports.errors import StorageError, StorageUnreadable
 from trivet.storage.sqlite import faults, schema
 from trivet.storage.sqlite.schema import MIGRATIONS, Migration
 

@@ -21,14 +21,8 @@ from typing import Final
 import attrs
 
 from trivet.declare.keys import InvalidKeyError, Key, parse_key
-from trivet.ports import (
-    ActorRecord,
-    KeyTaken,
-    RecordDamaged,
-    Segment,
-    StorageError,
-    StoredConnection,
-)
+from trivet.ports.errors import KeyTaken, RecordDamaged, StorageError
+from trivet.ports.records import ActorRecord, Segment, StoredConnection
 from trivet.storage.sqlite import checksums, faults
 from trivet.storage.sqlite.address import Address, from_text, to_text
 from trivet.storage.sqlite.connections import Connections

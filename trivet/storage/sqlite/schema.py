@@ -16,7 +16,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
 
-from trivet.ports import StorageUnreadable
+from trivet.ports.errors import StorageUnreadable
 from trivet.storage.sqlite import checksums
 
 __all__ = ["APPLICATION", "MIGRATIONS", "Migration", "check_version", "is_ours", "migrate"]

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncGenerator
+import math
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from os import PathLike
 from pathlib import Path
@@ -12,14 +13,9 @@ from typing import Final
 import trio
 
 from trivet.declare.options import Durability
-from trivet.ports import (
-    ActorRecord,
-    Committed,
-    NotStored,
-    Segment,
-    StorageError,
-    StorageInUse,
-)
+from trivet.ports.errors import NotStored, StorageError, StorageInUse
+from trivet.ports.records import ActorRecord, Row, Segment, Space, Write
+from trivet.ports.storage import Committed
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import address_of, from_text
@@ -29,6 +25,8 @@ from trivet.storage.sqlite.writer import Writer
 __all__ = ["SqliteStorage"]
 
 logger = logging.getLogger(__name__)
+
+_NOT_YET: Final = "this version stores no rows, alarms and ends of actors in SQLite yet"
 
 CLOSING: Final = 15.0
 """Seconds in which everything committed must be stored when the store is left, at most."""
@@ -97,13 +95,17 @@ class SqliteStorage:
             else:
                 self._abandon(writer)
 
-    async def create(self, record: ActorRecord, durability: Durability) -> None:
+    async def create(
+        self, record: ActorRecord, durability: Durability, writes: Sequence[Write] = ()
+    ) -> None:
         """Store a new actor; cancelled, it has happened entirely or not at all.
 
         Raises:
             KeyTaken: If the key is in use.
             StorageError: If it cannot be stored.
         """
+        if writes or record.alarm != math.inf:
+            raise StorageError(_NOT_YET)
         address = address_of(record.name, record.key)
         await self._open_writer.store(Creation(record, address, durability))
 
@@ -143,6 +145,31 @@ class SqliteStorage:
         address = address_of(name, key)
         return await self._open_writer.read(lambda database: database.records.identify_at(address))
 
+    async def children(self, actor_id: str) -> list[str]:
+        """Return the ids of the actors whose parent this is or was, oldest first."""
+        raise StorageError(_NOT_YET)
+
+    async def alarms(self, limit: int) -> list[tuple[float, str]]:
+        """Return who wants to be woken soonest."""
+        raise StorageError(_NOT_YET)
+
+    async def get(self, actor_id: str, space: Space, keys: Sequence[bytes]) -> dict[bytes, bytes]:
+        """Return the values of those keys that are there."""
+        raise StorageError(_NOT_YET)
+
+    async def scan(
+        self,
+        actor_id: str,
+        space: Space,
+        start: bytes,
+        end: bytes | None,
+        *,
+        reverse: bool = False,
+        limit: int | None = None,
+    ) -> list[Row]:
+        """Return the rows of an actor whose keys are in a range."""
+        raise StorageError(_NOT_YET)
+
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections.
 
@@ -154,7 +181,9 @@ class SqliteStorage:
 
     def commit(self, segment: Segment, done: Committed) -> None:
         """Begin to store a segment; ``done`` hears how that ended."""
-        if self._writer is None:
+        if segment.writes or segment.alarm is not None or segment.destroyed:
+            done(StorageError(_NOT_YET))
+        elif self._writer is None:
             done(StorageError("the store is not open"))
         else:
             self._writer.commit(segment, done)

@@ -27,7 +27,9 @@ import outcome
 import trio
 
 from trivet.logs import about
-from trivet.ports import Committed, NotStored, Segment, StorageError
+from trivet.ports.errors import NotStored, StorageError
+from trivet.ports.records import Segment
+from trivet.ports.storage import Committed
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.database import Database, Write
 
