@@ -30,7 +30,7 @@ from trivet.runtime.last_words import LastWords
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
-from trivet.runtime.user_code import tamed, told_apart
+from trivet.runtime.user_code import told_apart
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -54,13 +54,9 @@ async def start(instance: Instance, address: Address) -> None:
     token = running_turn.set(turn)
     try:
         await _run_start(instance, address)
-    except (trio.Cancelled, GeneratorExit):
-        raise
-    except BaseException as error:  # the actor's firewall: whoever needs it is told
+    except Exception as error:  # the actor's firewall: whoever needs it is told
         instance.failure = fault_of(
-            tamed(instance.runtime, error),
-            where=f"the start of {instance.label}",
-            subject=about_instance(instance),
+            error, where=f"the start of {instance.label}", subject=about_instance(instance)
         )
         await _give_up(instance)
     else:

@@ -35,7 +35,7 @@ from trivet.runtime.state import State
 from trivet.runtime.state_watch import look_at_state
 from trivet.runtime.store_faults import not_serializable, unreadable_state
 from trivet.runtime.subjects import about_connection, about_instance
-from trivet.runtime.user_code import user_code
+from trivet.runtime.user_code import call_user_code, user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -81,7 +81,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
         raise duplicate_key(instance.key, record.id)
     instance.actor_id = instance.runtime.new_id() if record is None else record.id
     directory.is_running(instance)
-    instance.actor.__init__()
+    call_user_code(instance.runtime, instance.actor.__init__)
     if record is None:
         await _create(instance, address.input)
     else:
@@ -198,7 +198,7 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         again = await instance.runtime.records.load(record.id)  # a hook may have saved what it did
         assert again is not None
         instance.start_over()
-        instance.actor.__init__()
+        call_user_code(instance.runtime, instance.actor.__init__)
         await _load(instance, again)
         instance.watch_state()
         assert instance.journal is not None

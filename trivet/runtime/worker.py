@@ -70,8 +70,9 @@ class Worker:
                         await self._serve(self._scope)
                 except Exception as error:
                     failed_while_cut(self._instance, error)
-        finally:
+        except Exception:  # of ours: the actor will crash, but first a call may have been granted
             self._started = False
+            raise
 
     async def _serve(self, scope: trio.CancelScope) -> None:
         budget = CALLS_PER_CHECKPOINT
