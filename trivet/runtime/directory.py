@@ -139,6 +139,8 @@ class Directory:
 
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         namespace, key = address.namespace, address.key
+        if not address.exclusive:
+            self._runtime.supervisor.check(definition, address)
         if address.actor_id is not None:
             record = await self._runtime.records.identify(address.actor_id)
             if record is None or name_of(record.name) != definition.name:

@@ -74,6 +74,7 @@ async def end_instance(instance: Instance) -> None:
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
+    instance.runtime.supervisor.instance_ended(instance)
     for inbox in instance.runtime.directory.parked(instance.actor_id):
         inbox.instance_ended()
     instance.has_changed()

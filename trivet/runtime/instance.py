@@ -67,6 +67,7 @@ class Instance:
         wanted: The address that it was started for, until it is awake.
         failure: Why its start failed.
         broken: Whether one of its tasks, or a save, has failed.
+        is_at_fault: Whether a task or a start hook of it has failed: no store, and not on purpose.
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
         wish: What it wants its running turn to be followed by: ``SLEEP`` or ``DESTROY``.
         ending: How it ends, once that has begun.
@@ -107,6 +108,7 @@ class Instance:
         "generation",
         "holds_effects",
         "host",
+        "is_at_fault",
         "is_removed",
         "is_sealed",
         "is_stored",
@@ -154,7 +156,7 @@ class Instance:
         self.run_in_context = self.context.run
         self.armed_at = math.inf
         self.failure: Fault | None = None
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.is_stored = self.is_sealed = self.is_removed = False
         self.wish: ActorEvent | None = None
         self.ending: ActorEvent | None = None
@@ -265,7 +267,7 @@ class Instance:
 
     def start_over(self) -> None:
         """Forget what its start has changed so far."""
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.state = self._fresh_state()
         self.actor._trivet_state = self.state
         self.journal = None if self.journal is None else Journal()

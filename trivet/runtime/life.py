@@ -58,8 +58,13 @@ async def start(instance: Instance, address: Address) -> None:
         instance.failure = fault_of(
             error, where=f"the start of {instance.label}", subject=about_instance(instance)
         )
+        is_crash = instance.is_stored and instance.is_at_fault
         await _give_up(instance)
+        instance.runtime.supervisor.start_over(instance, crashed=is_crash)
+        if is_crash:
+            instance.runtime.observer.count("start_failed")
     else:
+        instance.runtime.supervisor.start_over(instance, crashed=False)
         instance.step(ActorEvent.READY)
     running_turn.reset(token)
     instance.turn_ended(turn)
@@ -109,8 +114,11 @@ def crash(instance: Instance, why: str) -> None:
     One that is starting fails to start; one that is ending already goes on with that.
     """
     instance.broken = True
+    by_itself = not instance.gate.has_failed
+    instance.is_at_fault |= by_itself
     if instance.phase is not ActorState.AWAKE:
         return
+    instance.runtime.supervisor.crashed(instance, by_itself=by_itself)
     instance.runtime.observer.count("actor_crashed")
     subject = about_instance(instance)
     throttled.error("crashed", "%s crashed: %s", instance.label, why, extra=subject)

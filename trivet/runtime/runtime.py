@@ -42,6 +42,7 @@ from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
 from trivet.runtime.socket_inbox import SocketInbox
 from trivet.runtime.state import State
 from trivet.runtime.stop_deadline import StopDeadline
+from trivet.runtime.supervision import Supervisor
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -100,6 +101,7 @@ class Runtime:
         self.stop_deadline = StopDeadline()
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
+        self.supervisor = Supervisor(self)
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()
         self.now = trio.lowlevel.current_clock().current_time  # half of what Trio's function takes

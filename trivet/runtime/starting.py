@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import trio
 
-from trivet.declare.errors import ActionError, Error, ValidationError
+from trivet.declare.errors import ActionError, Error, UserError, ValidationError
 from trivet.declare.handle import Address
 from trivet.declare.values import plain_of
 from trivet.logs import Throttled
@@ -224,5 +224,12 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
 
 async def _within(instance: Instance, seconds: float, hook: str, running: Awaitable[Any]) -> Any:
     with trio.move_on_after(seconds):
-        return await user_code(instance.runtime, running)
+        try:
+            return await user_code(instance.runtime, running)
+        except (UserError, ValidationError):  # on purpose
+            raise
+        except Exception:
+            instance.is_at_fault = True
+            raise
+    instance.is_at_fault = True
     raise late(hook, seconds)
