@@ -12,6 +12,7 @@ author = "The trivet authors"
 project_copyright = f"2026, {author}"
 
 extensions = [
+    "failing_hooks",
     "lifecycle_diagram",
     "myst_parser",
     "sphinx.ext.autodoc",

@@ -16,7 +16,7 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
@@ -226,10 +226,16 @@ async def _within(instance: Instance, seconds: float, hook: str, running: Awaita
     with trio.move_on_after(seconds):
         try:
             return await user_code(instance.runtime, running)
-        except (UserError, ValidationError):  # on purpose
-            raise
-        except Exception:
-            instance.is_at_fault = True
+        except Exception as error:
+            instance.is_at_fault |= not _is_on_purpose(error)
             raise
     instance.is_at_fault = True
     raise late(hook, seconds)
+
+
+def _is_on_purpose(error: Exception) -> bool:
+    """Whether an application has raised it for its clients to see."""
+    on_purpose = (UserError, ValidationError)
+    if isinstance(error, ExceptionGroup):
+        return cast("ExceptionGroup[Exception]", error).split(on_purpose)[1] is None
+    return isinstance(error, on_purpose)
