@@ -240,8 +240,7 @@ class Authorizes(Subject, name="Subject"):
 
 
 async def call(runtime: Runtime, actor: AnyActor) -> str:
-    token: Any = actor.touch
-    return str(await handle(runtime, actor).call(token))
+    return str(await handle(runtime, actor).call_by_name("touch"))
 
 
 async def write(runtime: Runtime, actor: AnyActor) -> str:
