@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from trio.testing import MockClock
 
-from tests.hooks.failing import SCENES, SYNCHRONOUS, WAYS, Cell, play
+from tests.hooks.scenes import SCENES, SYNCHRONOUS, WAYS, Cell, play
 from tests.meta.sources import ROOT
 from trivet.declare.reading import HOOKS
 

@@ -111,7 +111,7 @@ async def test_the_answer_comes_when_it_is_gone(
         actor_id = await handle(runtime, Mortal).resolve()
         assert await call(runtime, getattr(Mortal, name)) == "ending"
         assert trio.current_time() == after
-        assert LOG == ["create 0", f"destroy {after - 2}", f"destroyed {after}"]
+        assert ["create 0", f"destroy {after - 2}", f"destroyed {after}"] == LOG
         assert await runtime.storage.load(actor_id) is None
         await missing(runtime, actor_id)
         assert await call(runtime, Mortal.add, "b") == ["b"]

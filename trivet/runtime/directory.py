@@ -96,6 +96,11 @@ class Directory:
             raise error_of(instance.failure)
         return instance
 
+    def at(self, place: tuple[str, tuple[str, ...]]) -> Instance | None:
+        """Return the instance of the actor with a stored name and a key, if it has one."""
+        name, key = place
+        return self._by_key.get(name, {}).get(key)
+
     def running(self, actor_id: str) -> Instance | None:
         """Return the instance of an actor, if it has one."""
         return self._by_id.get(actor_id)

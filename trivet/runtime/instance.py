@@ -264,6 +264,7 @@ class Instance:
         self.phase = ACTOR.step(self.phase, event)
         self.since = trio.current_time()
         self.runtime.observer.actor_step(self.label, self.actor_id, event)
+        self.runtime.watchers.stepped(self, event)
 
     def start_over(self) -> None:
         """Forget what its start has changed so far."""

@@ -43,6 +43,7 @@ from trivet.runtime.socket_inbox import SocketInbox
 from trivet.runtime.state import State
 from trivet.runtime.stop_deadline import StopDeadline
 from trivet.runtime.supervision import Supervisor
+from trivet.runtime.watching import Watchers
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -102,6 +103,7 @@ class Runtime:
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
         self.supervisor = Supervisor(self)
+        self.watchers = Watchers(lambda: self.wall_clock())
         self.deadlines = Deadlines()
         self.between_turns = BetweenTurns()
         self.now = trio.lowlevel.current_clock().current_time  # half of what Trio's function takes
@@ -240,6 +242,7 @@ class Runtime:
                     nursery.start_soon(_stop_for_good, instance)
                 for inbox in self.directory.parked_links:
                     nursery.start_soon(inbox.end)
+        self.watchers.end()
 
     def interrupt(self, interruption: BaseException) -> None:
         """Stop because of what user code has raised: who has opened the runtime gets it in the end."""

@@ -24,6 +24,7 @@ import trio
 
 from trivet.declare.errors import ActionError, Error
 from trivet.declare.handle import Address
+from trivet.declare.watching import ActorStatus
 from trivet.logs import Throttled
 from trivet.runtime.crash_record import WINDOW, CrashRecord
 from trivet.runtime.namespaces import stored_name
@@ -76,6 +77,10 @@ class Supervisor:
             return self._by_id.get(address.actor_id)
         return self._by_key.get((stored_name(address.namespace, definition.name), address.key))
 
+    def of(self, actor_id: str) -> Supervised | None:
+        """Return what is known of an actor with an id that has crashed lately."""
+        return self._by_id.get(actor_id)
+
     def check(self, definition: Definition, address: Address) -> None:
         """Check that an actor may be started.
 
@@ -95,16 +100,16 @@ class Supervisor:
 
     def crashed(self, instance: Instance, *, by_itself: bool) -> None:
         """Take note that an instance that was awake has crashed."""
-        self._remember(instance).failed(by_itself=by_itself)
+        self._remember(instance).failed(instance.generation, by_itself=by_itself)
 
     def start_over(self, instance: Instance, *, crashed: bool) -> None:
         """Take note that a start has succeeded, or failed, and how; nothing of it is left."""
         supervised = self._by_id.get(instance.actor_id)
         if crashed:
             supervised = self._remember(instance)
-            supervised.failed(by_itself=True)
+            supervised.failed(instance.generation, by_itself=True)
         if supervised is not None:
-            supervised.holds_since_start = crashed
+            supervised.holds_since_start = supervised.is_down = crashed
             if crashed:
                 supervised.settle()
 
@@ -148,6 +153,7 @@ class Supervised:
         place: Its name in the store, and its key.
         record: Its crashes.
         restart_at: When it comes back by itself.
+        is_down: Whether it has not been started since it has crashed.
         holds_since_start: Whether its last start has failed, so that links wait for the next.
         armed_at: When ``deadlines`` looks at it next.
     """
@@ -160,9 +166,10 @@ class Supervised:
         self.place = instance.stored_name, instance.key
         self.record = CrashRecord()
         self.restart_at = math.inf
-        self.holds_since_start = False
+        self.is_down = self.holds_since_start = False
         self.armed_at = math.inf
         self._runtime = runtime
+        self._generation = instance.generation
         self._subject = about_instance(instance)
 
     @property
@@ -175,10 +182,11 @@ class Supervised:
         """Whether links wait for it to come back by itself."""
         return self.holds_since_start or self.unavailable_for > 0
 
-    def failed(self, *, by_itself: bool) -> None:
-        """Take note of a failure."""
+    def failed(self, generation: int, *, by_itself: bool) -> None:
+        """Take note of the failure of one of its lives."""
         now = trio.current_time()
         self.record = self.record.failed(now, by_itself=by_itself)
+        self.is_down, self._generation = True, generation
         self._plan()
         if self.record.unavailable_for(now) > 0:
             self._runtime.observer.count("actor_unavailable")
@@ -195,6 +203,7 @@ class Supervised:
     def settle(self) -> None:
         """Close the parked links of an actor that is unavailable."""
         if self.unavailable_for > 0:
+            self._tell("unavailable")
             for inbox in self._runtime.directory.parked(self.actor_id):
                 inbox.close_parked("crash", INTERNAL_ERROR, "actor.unavailable")
 
@@ -203,7 +212,9 @@ class Supervised:
         if self.restart_at <= now:
             self.restart_at = math.inf
             runtime = self._runtime
-            if not runtime.closing and self._is_missed:
+            if not self._is_missed:
+                self._rest()
+            elif not runtime.closing:
                 runtime.nursery.start_soon(self._restart, name=f"restart of {self.label}")
         elif now >= self.record.forgotten_at:
             self._runtime.supervisor.forget(self)
@@ -218,6 +229,15 @@ class Supervised:
     @property
     def _is_missed(self) -> bool:
         return "run" in self.definition.hooks or bool(self._runtime.directory.parked(self.actor_id))
+
+    def _rest(self) -> None:
+        """Leave it asleep: nobody misses it."""
+        if self.is_down and self._runtime.directory.at(self.place) is None:
+            self.is_down = False
+            self._tell("asleep")
+
+    def _tell(self, status: ActorStatus) -> None:
+        self._runtime.watchers.tell(self.place, status, self.actor_id, self._generation)
 
     def _plan(self) -> None:
         self.restart_at = self.record.restart_at
