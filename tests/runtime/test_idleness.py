@@ -171,7 +171,7 @@ async def test_open_connections_do_not(autojump_clock: MockClock) -> None:
 async def test_an_actor_that_never_sleeps(autojump_clock: MockClock) -> None:
     async with opened(Insomniac) as runtime:
         await wake(runtime, Insomniac)
-        await trio.sleep(1e6)
+        await trio.sleep(80_000)
         assert awake(runtime, Insomniac)
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import trio
 
 from trivet.declare.errors import ConnStateNotEnabled
@@ -104,7 +105,9 @@ class Connection(Conn[Any]):
         self.instance = instance
         self.id = conn_id
         self.kind = kind
-        self.request = request
+        # Who came by the actor's id, or from this process, has not said where it is.
+        is_told = request.namespace == instance.namespace
+        self.request = request if is_told else attrs.evolve(request, namespace=instance.namespace)
         self.inbox = inbox
         self.hibernates = kind == "connection"
         self.close_cause: CloseCause | None = None
@@ -277,8 +280,10 @@ class Connection(Conn[Any]):
         gate, link = self.instance.gate, self.inbox.link
         frame = link.encoder.failure(None, fault)
         gate.emit(lambda: link.push(frame))
-        if self.phase is ConnectionState.CONNECTING:
-            self.close("hook", REFUSED, fault.reason)
+        if self.phase in STANDING:
+            # One that is open already has an Init that is too long to be sent.
+            cause: CloseCause = "server" if self.phase is ConnectionState.OPEN else "hook"
+            self.close(cause, REFUSED, fault.reason)
         else:
             self.step(ConnectionEvent.REFUSE)
             gate.emit(lambda: link.close(REFUSED, fault.reason), lambda _: link.close(REFUSED, ""))
