@@ -17,6 +17,7 @@ project_copyright = f"2026, {author}"
 
 extensions = [
     "anonymous_pages",
+    "failing_hooks",
     "lifecycle_diagram",
     "limits_table",
     "myst_parser",

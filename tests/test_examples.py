@@ -58,6 +58,7 @@ async def test_states_change_in_turns_only() -> None:
             "note 1\nauth.forbidden: Forbidden\nauth.forbidden: Forbidden\n"
             "[('notes', ['ann'], 'awake')]\n",
         ),
+        ("examples.watched", "absent\nawake\ncrashed\nawake\ndestroyed\n"),
         (
             "examples.kitchen",
             "1 order waits\nsoup, dish 1\nauth.forbidden: Forbidden\n",

@@ -46,6 +46,7 @@ from trivet.declare.registry import Registry
 from trivet.declare.request import Request, current_request
 from trivet.declare.response import Response
 from trivet.declare.schedule import Cron, Schedule, ScheduledCall, ScheduledRun
+from trivet.declare.watching import ActorStatus, Change
 from trivet.declare.web_socket import ClientWebSocket, WebSocket
 from trivet.declare.wire_names import camel_case
 from trivet.open import asgi_app, open_client, open_runtime, serve
@@ -60,9 +61,11 @@ __all__ = [
     "Action",
     "ActionError",
     "Actor",
+    "ActorStatus",
     "AlreadyInTurnError",
     "AtomicTurnError",
     "CallCycleError",
+    "Change",
     "Client",
     "ClientWebSocket",
     "Conn",

@@ -150,6 +150,9 @@ class NoTarget:
     def connect(self, _: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         raise NotImplementedError
 
+    def watch(self) -> NoReturn:
+        raise NotImplementedError
+
 
 def opening(
     dialer: ScriptedDialer, params: object = None, jitter: float = 1.0

@@ -39,8 +39,9 @@ from trivet.declare.action import Action
 from trivet.declare.errors import ConnectionClosed, Error, Forbidden
 from trivet.declare.event import Event
 from trivet.declare.fetching import StreamedResponse
-from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
+from trivet.declare.handle import ConnectionStatus, LiveTarget, Subscription, Target
 from trivet.declare.request import Request
+from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
 from trivet.logs import Throttled, about, printable
 from trivet.protocol.close import CloseCode
@@ -186,6 +187,10 @@ class LiveConnection:
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open another connection to the same actor."""
         return self._target.connect(params)
+
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life."""
+        return self._target.watch()
 
     def subscribe(self, events: tuple[Event[Any], ...], /) -> LiveSubscription:
         """Subscribe to declared events."""

@@ -13,6 +13,7 @@ from trivet.client.connection import fresh_params, open_connection
 from trivet.client.counts import Counts
 from trivet.client.local_http import fetch_here
 from trivet.client.local_session import LocalDialer
+from trivet.client.local_watch import LocalWatch
 from trivet.client.local_websocket import open_websocket_here
 from trivet.client.values import LocalValues
 from trivet.declare.action import Action
@@ -169,6 +170,10 @@ class LocalTarget:
         where = self._runtime, self._definition, self._address
         async with open_websocket_here(*where, request, made) as socket:
             yield socket
+
+    def watch(self) -> LocalWatch:
+        """Follow the actor's life."""
+        return LocalWatch(self._runtime, self._definition, self._address, self._counts)
 
     @asynccontextmanager
     async def connect(self, params: object, /) -> AsyncGenerator[LiveTarget]:

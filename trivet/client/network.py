@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import trio
@@ -29,6 +29,7 @@ from trivet.client.websocket import WebSocketDialer
 from trivet.declare.action import Action
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError, Error
+from trivet.declare.features import not_built
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import InvalidKeyError, check_key
@@ -204,6 +205,10 @@ class NetworkTarget:
         )
         async with opening as socket:
             yield socket
+
+    def watch(self) -> NoReturn:
+        """Refuse to follow the actor's life."""
+        not_built("watching of actors over a network")
 
     async def route(self) -> GatewayTarget:
         """Return how a URL names the actor, asking the server where a key fits into none."""

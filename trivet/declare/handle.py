@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from trivet.declare.actor import Actor
     from trivet.declare.event import Event
     from trivet.declare.queue import Queue
+    from trivet.declare.watching import Change
     from trivet.declare.web_socket import ClientWebSocket
 
 __all__ = [
@@ -148,9 +149,17 @@ class Handle(Generic[A_co]):
         """
         return self._target.websocket(fetch_request(path, "GET", None, b""), self._params)
 
-    def watch(self) -> AsyncIterator[str]:
-        """Follow the actor's life."""
-        not_built("supervision")
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life, within this process.
+
+        The first item says how it stands; then comes every step. The actor need not exist, and is
+        not started for it. After ``"destroyed"``, and at the end of the runtime, the iteration is
+        over. Of 1,024 steps that nobody reads none is lost; then ``SubscriptionOverflow`` ends it.
+
+        Raises:
+            NotImplementedError: Over a network.
+        """
+        return self._target.watch()
 
     @overload
     def connect(

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from trivet.declare.event import Event
     from trivet.declare.fetching import StreamedResponse
     from trivet.declare.request import Request
+    from trivet.declare.watching import Change
     from trivet.declare.web_socket import ClientWebSocket
 
 __all__ = ["Address", "ConnectionStatus", "LiveTarget", "Subscription", "Target", "Transport"]
@@ -116,6 +117,10 @@ class Target(Protocol):
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open a connection."""
+        ...
+
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life."""
         ...
 
 

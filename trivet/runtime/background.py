@@ -21,6 +21,7 @@ import trio
 from trivet.logs import Throttled
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -97,7 +98,7 @@ class Tasks:
     ) -> None:
         try:
             with scope:
-                await fn(*args)
+                await user_code(self._instance.runtime, fn(*args))
         except Exception as error:  # the actor's firewall
             self._instance.runtime.observer.count("task_failed")
             failed(self._scopes[scope], error)

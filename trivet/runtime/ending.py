@@ -27,6 +27,7 @@ from trivet.runtime.departure import close_links, depart, leaving, park_the_rest
 from trivet.runtime.state_watch import look_at_end
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -73,6 +74,7 @@ async def end_instance(instance: Instance) -> None:
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
+    instance.runtime.supervisor.instance_ended(instance)
     if instance.has_schedule and instance.broken:
         instance.runtime.alarms.look_at(instance.actor_id)
     for inbox in instance.runtime.directory.parked(instance.actor_id):
@@ -126,7 +128,8 @@ async def _say_farewell(instance: Instance, cut: list[str]) -> None:
         await instance.mailbox.take(turn)
         token = running_turn.set(turn)
         try:
-            await (instance.actor.on_destroy() if destroys else instance.actor.on_sleep())
+            said = instance.actor.on_destroy() if destroys else instance.actor.on_sleep()
+            await user_code(instance.runtime, said)
         except Exception as error:  # the actor's firewall
             instance.runtime.observer.count("hook_failed")
             throttled.error(

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import math
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -34,7 +35,6 @@ from trivet.runtime.rows import Rows
 from trivet.runtime.schedule import InstanceSchedule
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
-from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn
 from trivet.runtime.worker import Worker
 
@@ -65,6 +65,7 @@ class Instance:
         wanted: The address that it was started for, until it is awake.
         failure: Why its start failed.
         broken: Whether one of its tasks, or a save, has failed.
+        is_at_fault: Whether a task or a start hook of it has failed: no store, and not on purpose.
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
         wish: What it wants its running turn to be followed by: ``SLEEP`` or ``DESTROY``.
         ending: How it ends, once that has begun.
@@ -106,6 +107,7 @@ class Instance:
         "generation",
         "holds_effects",
         "host",
+        "is_at_fault",
         "is_removed",
         "is_sealed",
         "is_stored",
@@ -153,7 +155,7 @@ class Instance:
         self.run_in_context = self.context.run
         self.armed_at = math.inf
         self.failure: Fault | None = None
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.is_stored = self.is_sealed = self.is_removed = False
         self.wish: ActorEvent | None = None
         self.ending: ActorEvent | None = None
@@ -191,8 +193,8 @@ class Instance:
     def nursery(self) -> ActorNursery:
         """The nursery that owns everything the actor runs."""
         if self._nursery is None:
-            subject = about_instance(self)
-            self._nursery = ActorNursery(self.runtime.nursery, self.label, subject)
+            failed = partial(life.child_failed, self)
+            self._nursery = ActorNursery(self.runtime.nursery, self.label, failed)
         return self._nursery
 
     @property
@@ -273,10 +275,11 @@ class Instance:
         self.phase = ACTOR.step(self.phase, event)
         self.since = trio.current_time()
         self.runtime.observer.actor_step(self.label, self.actor_id, event)
+        self.runtime.watchers.stepped(self, event)
 
     def start_over(self) -> None:
         """Forget what its start has changed so far."""
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.state = self._fresh_state()
         self.actor._trivet_state = self.state
         self.journal = None if self.journal is None else Journal()

@@ -26,6 +26,7 @@ from trivet.declare.handle import (
 )
 from trivet.declare.keys import check_key
 from trivet.declare.request import Request
+from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
 from trivet.runtime.namespaces import DEFAULT
 
@@ -122,6 +123,10 @@ class OutgoingTarget:
         await self._instance.gate.leave()
         async with self._target.connect(params) as live:
             yield OutgoingConnection(live, self._instance)
+
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life; that tells nobody anything, so it waits for nothing."""
+        return self._target.watch()
 
 
 class OutgoingWebSocket(ClientWebSocket):

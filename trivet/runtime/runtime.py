@@ -43,7 +43,9 @@ from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
 from trivet.runtime.socket_inbox import SocketInbox
 from trivet.runtime.state import State
 from trivet.runtime.stop_deadline import StopDeadline
+from trivet.runtime.supervision import Supervisor
 from trivet.runtime.wall_clock import wall_clock_of_trio
+from trivet.runtime.watching import Watchers
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -72,6 +74,7 @@ class Runtime:
         mailbox_type: What holds their turns.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
+        interruption: The ``KeyboardInterrupt`` or ``SystemExit`` that has stopped it, if one has.
         alarms: When its actors have something to do.
         wall_clock: Returns the time by the clock on the wall.
         wall_clock_jumps: Whether that may jump.
@@ -105,6 +108,8 @@ class Runtime:
         self.stop_deadline = StopDeadline()
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
+        self.supervisor = Supervisor(self)
+        self.watchers = Watchers(lambda: self.wall_clock())
         self.deadlines = Deadlines()
         self.alarms = Alarms(self)
         self.between_turns = BetweenTurns()
@@ -114,6 +119,8 @@ class Runtime:
         self.checkpoint_is_due = itertools.cycle([False] * (INLINE_CALLS - 1) + [True]).__next__
         self.closing = False
         self.not_stored = 0
+        self.interruption: BaseException | None = None
+        self._stop: Callable[[], object] | None = None
         self._limits: dict[Definition, Limits] = {}
 
     @property
@@ -242,6 +249,21 @@ class Runtime:
                     nursery.start_soon(_stop_for_good, instance)
                 for inbox in self.directory.parked_links:
                     nursery.start_soon(inbox.end)
+        self.watchers.end()
+
+    def interrupt(self, interruption: BaseException) -> None:
+        """Stop because of what user code has raised: who has opened the runtime gets it in the end."""
+        if self.interruption is None:
+            self.interruption = interruption
+            logger.error(
+                "%r was raised in an actor: the runtime stops", interruption, extra=about()
+            )
+            if self._stop is not None:
+                self._stop()
+
+    def stop_with(self, stop: Callable[[], object]) -> None:
+        """Have ``stop`` called when it is interrupted."""
+        self._stop = stop
 
     @property
     def longest_grace(self) -> float:
@@ -305,6 +327,25 @@ async def _live(
     shelter: Shelter,
     wall_clock: WallClock | None,
 ) -> AsyncGenerator[Runtime]:
+    runtime: Runtime | None = None
+    try:
+        sheltered = _sheltered(registry, storage, observer, limits, shelter, wall_clock)
+        async with sheltered as runtime:
+            yield runtime
+    finally:
+        if runtime is not None and runtime.interruption is not None:
+            raise runtime.interruption
+
+
+@asynccontextmanager
+async def _sheltered(
+    registry: Registry,
+    storage: Storage,
+    observer: Observer,
+    limits: Limits,
+    shelter: Shelter,
+    wall_clock: WallClock | None,
+) -> AsyncGenerator[Runtime]:
     async with open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[Runtime]) -> None:
@@ -322,6 +363,7 @@ async def _live(
                     nursery.cancel_scope.cancel()
 
         runtime: Runtime = await outer.start(live)
+        runtime.stop_with(outer.cancel_scope.cancel)
         try:
             yield runtime
         finally:

@@ -7,6 +7,7 @@ Only ``True`` lets it. Whatever else the hook does refuses, and the client hears
 from __future__ import annotations
 
 import logging
+from functools import partial
 from typing import TYPE_CHECKING
 
 from trivet.declare.errors import Error, NotInTurnError
@@ -15,6 +16,7 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import running_turn
+from trivet.runtime.user_code import call_user_code
 
 if TYPE_CHECKING:
     from trivet.declare.definition import EventBinding
@@ -48,7 +50,8 @@ def _answer(conn: Connection, binding: EventBinding) -> bool:
     context = instance.context.copy()
     context.run(running_turn.set, None)  # it is no part of the turn that may be suspended
     with only_read(instance, NotInTurnError):
-        answer: object = context.run(instance.actor.can_subscribe, binding.event, conn)
+        asked = partial(context.run, instance.actor.can_subscribe, binding.event, conn)
+        answer: object = call_user_code(instance.runtime, asked)
     if not isinstance(answer, bool):
         raise TypeError(f"can_subscribe answers True or False, not {type(answer).__name__}")
     return answer

@@ -34,6 +34,7 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.namespaces import name_of, namespace_of
 from trivet.runtime.runtime import Runtime
 from trivet.runtime.store_faults import is_damaged
+from trivet.runtime.user_code import user_code
 
 __all__ = ["Authorizer"]
 
@@ -136,7 +137,8 @@ class Authorizer:
         answer: object = None
         with trio.move_on_after(seconds) as scope:
             try:
-                answer = cast("object", await definition.actor.authorize(request))
+                asked = user_code(self._runtime, definition.actor.authorize(request))
+                answer = cast("object", await asked)
                 if not isinstance(answer, bool):
                     raise TypeError(f"authorize answers True or False, not {type(answer).__name__}")
             except Exception as error:  # the connection's firewall
