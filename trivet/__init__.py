@@ -34,17 +34,19 @@ from trivet.declare.handle import (
     Handle,
     Subscription,
 )
+from trivet.declare.headers import Headers
 from trivet.declare.interfaces import (
     Conn,
     ConnMap,
     KeyValue,
-    Schedule,
 )
 from trivet.declare.options import Limits
 from trivet.declare.queue import Delivery, Queue
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request, current_request
 from trivet.declare.response import Response
+from trivet.declare.schedule import Cron, Schedule, ScheduledCall, ScheduledRun
+from trivet.declare.watching import ActorStatus, Change
 from trivet.declare.web_socket import ClientWebSocket, WebSocket
 from trivet.declare.wire_names import camel_case
 from trivet.open import asgi_app, open_client, open_runtime, serve
@@ -59,9 +61,11 @@ __all__ = [
     "Action",
     "ActionError",
     "Actor",
+    "ActorStatus",
     "AlreadyInTurnError",
     "AtomicTurnError",
     "CallCycleError",
+    "Change",
     "Client",
     "ClientWebSocket",
     "Conn",
@@ -70,6 +74,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "ConnectionLost",
+    "Cron",
     "Delivery",
     "Error",
     "Event",
@@ -77,6 +82,7 @@ __all__ = [
     "FetchedResponse",
     "Forbidden",
     "Handle",
+    "Headers",
     "KeyValue",
     "Limits",
     "MemoryStorage",
@@ -88,6 +94,8 @@ __all__ = [
     "Response",
     "Runtime",
     "Schedule",
+    "ScheduledCall",
+    "ScheduledRun",
     "Server",
     "SqliteStorage",
     "StateNotEnabled",

@@ -49,7 +49,11 @@ async def open_runtime(
         storage: Where actors live; memory by default, which says so once in the log.
         limits: Bounds for every class that sets none of its own.
         watch_loop: Whether a thread watches that the event loop does not stand still.
+
+    Raises:
+        RuntimeError: If the program does not run on Trio.
     """
+    _check_trio()
     if storage is None:
         logger.info("actors live in memory only and end with this process")
         storage = MemoryStorage()
@@ -81,8 +85,10 @@ async def open_client(
         connect: Opens a stream to the server instead of TCP, for tests and tunnels.
 
     Raises:
+        RuntimeError: If the program does not run on Trio.
         ValueError: If the URL is no server's.
     """
+    _check_trio()
     opening = open_network_transport(url, connect=connect, ssl_context=ssl_context, naming=naming)
     async with opening as transport:
         yield Client(transport)
@@ -134,8 +140,10 @@ async def serve(  # noqa: ASYNC128  # run_server reports the start
 
     Raises:
         OSError: If it cannot listen.
+        RuntimeError: If the program does not run on Trio.
         ValueError: If it would be reached from other machines, and an actor lets everybody in.
     """
+    _check_trio()
     settings = ServerSettings(
         host=host,
         port=port,
@@ -208,3 +216,13 @@ async def _serve(  # noqa: ASYNC128  # run_server reports the start
         await run_server(
             opening, settings, loop_problem=lambda: watchdog.problem, task_status=task_status
         )
+
+
+def _check_trio() -> None:
+    """Refuse another event loop by a text that says which one is wanted.
+
+    Raises:
+        RuntimeError: If this is not Trio.
+    """
+    if not trio.lowlevel.in_trio_run():
+        raise RuntimeError("trivet runs on Trio: start the program with trio.run, not asyncio.run")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import socket
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager, suppress
@@ -251,12 +252,28 @@ async def test_the_admin_token_comes_from_the_environment(folder: Path) -> None:
     [
         (["--admin-token", "short"], "admin_token must have 16"),
         (["--trusted-proxy", "example.com"], "trusted_proxies has 'example.com'"),
+        (["--origin", "foo"], "an origin is like https://example.com, not 'foo'"),
+        (["--storage", "nowhere/a.db"], "there is no folder"),
     ],
 )
 def test_an_option_that_is_wrong_is_named(folder: Path, options: list[str], text: str) -> None:
     result = CliRunner().invoke(command, ["serve", "played_app:registry", "--port", "0", *options])
     assert result.exit_code == 1
     assert text in result.output
+    assert result.output.count("\n") == 1
+
+
+def test_a_port_that_is_none_or_taken_is_named(folder: Path) -> None:
+    line = ["serve", "played_app:registry", "--storage", "memory", "--port"]
+    result = CliRunner().invoke(command, [*line, "99999"])
+    assert (result.exit_code, "0<=x<=65535" in result.output) == (2, True)
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        for more in ([], ["--hold"]):
+            result = CliRunner().invoke(command, [*line, str(port), *more])
+            said = f"cannot listen on 127.0.0.1 port {port}: Address already in use\n"
+            assert result.exit_code == 1
+            assert result.output.endswith(said)
 
 
 def test_serve_says_why_it_does_not_start(folder: Path) -> None:

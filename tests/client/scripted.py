@@ -138,6 +138,9 @@ class NoTarget:
     async def call_by_name(self, *_: Any) -> NoReturn:
         raise NotImplementedError
 
+    async def send(self, *_: Any) -> NoReturn:
+        raise NotImplementedError
+
     async def resolve(self) -> str:
         return "the id"
 
@@ -148,6 +151,9 @@ class NoTarget:
         raise NotImplementedError
 
     def connect(self, _: object, /) -> AbstractAsyncContextManager[LiveTarget]:
+        raise NotImplementedError
+
+    def watch(self) -> NoReturn:
         raise NotImplementedError
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
@@ -35,6 +37,30 @@ async def test_the_actor_sees_what_was_sent(way: Way, autojump_clock: MockClock)
 async def test_every_method_reaches_it(way: Way, method: str, autojump_clock: MockClock) -> None:
     async with web(way) as (_, client):
         assert (await page(client).fetch("/echo", method=method)).json()["method"] == method
+
+
+@pytest.mark.parametrize(
+    ("wrong", "said"),
+    [
+        ({"body": "text"}, r"a body is bytes, not str: body=text\.encode\(\)"),
+        ({"body": {"a": 1}}, "a body is bytes, not dict"),
+        ({"body": None}, "a body is bytes, not NoneType"),
+        ({"method": 5}, "a method is text, not int"),
+        ({"headers": [("a", "b")]}, "headers are a mapping of texts, not list"),
+        ({"headers": {"a": 1}}, "names and values of headers are texts, not 1"),
+    ],
+)
+async def test_what_is_of_another_type_is_refused_at_once(
+    way: Way, wrong: dict[str, Any], said: str, autojump_clock: MockClock
+) -> None:
+    async with web(way) as (_, client):
+        with pytest.raises(TypeError, match=said):
+            page(client).fetch("/echo", **wrong)
+        path: Any = 5
+        with pytest.raises(TypeError, match="a path is text, not int"):
+            page(client).fetch(path)
+        with pytest.raises(TypeError, match="a path is text, not int"):
+            page(client).websocket(path)
 
 
 async def test_head_and_options(way: Way, autojump_clock: MockClock) -> None:

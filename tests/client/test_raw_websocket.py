@@ -71,6 +71,7 @@ async def test_how_the_actor_closes_arrives(
         async with page(client, "ann").websocket(path) as socket:
             assert await heard(socket) == []
             assert (socket.close_code, socket.close_reason) == (code, reason)
+            assert type(socket.close_code) is int
             assert SECRET not in reason
             with pytest.raises(trivet.ConnectionClosed):
                 await socket.receive()
@@ -90,6 +91,17 @@ async def test_how_the_client_closes_arrives(way: Way, autojump_clock: MockClock
             with pytest.raises(ValueError, match="1006"):
                 await socket.close(1006)
         assert sorted((await told(site))[-2:]) == ["ann leaves: client", "ann's handler ended"]
+
+
+async def test_what_is_of_another_type_is_refused(way: Way, autojump_clock: MockClock) -> None:
+    wrong: Any = {"a": 1}
+    async with web(way) as (_, client), page(client).websocket("/echo") as socket:
+        with pytest.raises(TypeError, match="a message of a WebSocket is str or bytes, not dict"):
+            await socket.send(wrong)
+        with pytest.raises(TypeError, match="a close code is a number, not dict"):
+            await socket.close(wrong)
+        await socket.send("x")
+        assert await socket.receive() == "x"
 
 
 async def test_a_close_behind_messages_lets_them_be_read(

@@ -23,7 +23,7 @@ class Job:
 class Worker(Actor[None]):
     new_jobs = Queue[Job, int]()
     pings = Queue[str](name="ping!")
-    anything = Queue()
+    anything = Queue[Any]()
 
 
 class Careful(Worker):
@@ -54,7 +54,7 @@ def test_without_a_second_type_only_none_completes() -> None:
     assert not definition_of(Explicit).queue(Explicit.acknowledged).has_result
 
 
-def test_without_types_it_takes_what_the_wire_can_carry() -> None:
+def test_with_any_it_takes_what_the_wire_can_carry() -> None:
     anything = definition_of(Worker).queue(Worker.anything)
     assert anything.body.load([1, {"a": None}]) == [1, {"a": None}]
     assert not anything.has_result
@@ -117,7 +117,16 @@ def test_can_publish_is_a_plain_method() -> None:
     with pytest.raises(TypeError, match=r"Slow.can_publish must be a plain `def`"):
 
         class Slow(Actor[None]):  # pyright: ignore[reportUnusedClass]  # not made
-            async def can_publish(  # type: ignore[override]
+            async def can_publish(  # type: ignore[override]  # pyright: ignore
                 self, queue: Any, conn: Any
             ) -> bool:
                 return True
+
+
+def test_a_type_is_no_declaration() -> None:
+    with pytest.raises(
+        TypeError, match=r"Missed.jobs is the type of a queue .* trivet.Queue\[str, int\]\(\)"
+    ):
+
+        class Missed(Actor[None]):  # pyright: ignore[reportUnusedClass]  # not made
+            jobs = Queue[str, int]

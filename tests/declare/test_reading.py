@@ -160,12 +160,15 @@ def test_what_only_an_asynchronous_action_can_be(option: str) -> None:
             act = decorated(act, **{option: True})
 
 
-def test_an_action_cannot_be_both_atomic_and_concurrent() -> None:
-    with pytest.raises(TypeError, match=r"\.act: an action cannot be both atomic and concurrent"):
+@pytest.mark.parametrize("other", ["concurrent", "reentrant"])
+def test_an_action_cannot_be_both_atomic_and_beside_others(other: str) -> None:
+    with pytest.raises(TypeError, match=rf"\.act: an action cannot be both atomic and {other}"):
 
         class Wrong(Actor[int]):  # pyright: ignore[reportUnusedClass]  # not made
-            act = decorated(act_slowly, atomic=True, concurrent=True)
+            act = decorated(act_slowly, atomic=True, **{other: True})
 
+
+def test_a_class_of_concurrent_actions_has_no_atomic_one_that_waits() -> None:
     with pytest.raises(TypeError, match=r"\.act: an action cannot be both atomic and concurrent"):
 
         class Mistaken(Actor[int], concurrent=True):  # pyright: ignore[reportUnusedClass]  # not made

@@ -104,7 +104,9 @@ async def test_a_server_ends_with_its_holder(tmp_path: Path) -> None:
 
 
 async def test_a_second_signal_ends_both_at_once() -> None:
-    async with serving(APP, "--storage", "memory", "--verbose") as holder:
+    async with held_server(APP, "--storage", "memory", "--verbose") as holder:
+        await holder.line("actors live in memory: each restart, at SIGHUP too, loses them all")
+        await holder.serves()
 
         async def stay() -> None:
             with pytest.raises(trivet.ConnectionLost):
@@ -131,7 +133,7 @@ async def test_a_second_signal_ends_both_at_once() -> None:
         (["nowhere_app:registry"], 2, "no module 'nowhere_app'"),
         ([APP, "--storage", "nowhere/a.db"], 1, "cannot be opened"),
         ([APP, "--host", "0.0.0.0"], 1, "Ledger lets everybody in"),
-        ([APP, "--host", "192.0.2.1"], 1, "Cannot assign requested address"),
+        ([APP, "--host", "192.0.2.1"], 1, "192.0.2.1 port 0: Cannot assign requested address"),
     ],
 )
 async def test_what_cannot_serve_is_not_tried_again(

@@ -56,6 +56,12 @@ class Counter(Actor[int, None, None, Start | None], name="counter"):
         raise ValueError(SECRET)
 
     @action
+    async def ask_nobody(self) -> int:
+        """Count, and pass on the error of a call to an actor that is missing."""
+        self.state += 1
+        return await self.client.get(Counter, "the secret").call(Counter.add)
+
+    @action
     def repeat(self, text: str, times: int) -> str:
         return text * times
 

@@ -34,6 +34,16 @@ export async function missingKey({ client }) {
   return await failure(client.counter.get(["nobody"]).add());
 }
 
+/** An error that an action passes on from a call of its own: the action runs once. */
+export async function passedOn({ client }) {
+  const counter = client.counter.getOrCreate(["passing on"]);
+  const connection = counter.connect();
+  const called = await failure(counter.askNobody());
+  const connected = await failure(connection.askNobody());
+  await connection.dispose();
+  return { called, connected, sum: await counter.add(0) };
+}
+
 export async function failures({ client }) {
   const handle = client.counter.getOrCreate([]);
   const connection = handle.connect();

@@ -93,7 +93,11 @@ export async function banned({ client }) {
   await bob.ready;
   const seen = watch(bob);
   await Promise.all([ann.ban("bob"), reached(bob, "idle")]);
-  return seen;
+  await reached(bob, "disconnected");
+  let call = "waits";
+  bob.whoLeft().then(() => (call = "answered"), () => (call = "failed"));
+  for (let round = 0; round < 3; round += 1) await ann.whoLeft();
+  return { seen: seen.slice(0, 5), status: bob.connStatus, call };
 }
 
 export async function disposed({ client }) {

@@ -54,6 +54,15 @@ async def test_a_key_without_an_actor(javascript: JavaScript) -> None:
     assert error["metadata"] == {"name": "counter", "key": ["nobody"]}
 
 
+async def test_an_error_that_an_action_passes_on(javascript: JavaScript) -> None:
+    result = await javascript.run("calls.passedOn")
+    assert reason(result["called"]) == "actor.call_failed"
+    assert result["called"]["metadata"] == {"group": "actor", "code": "not_found"}
+    assert reason(result["connected"]) == "actor.not_found"
+    assert "secret" not in json.dumps(result)
+    assert result["sum"] == 2
+
+
 async def test_errors_of_actions(javascript: JavaScript) -> None:
     failures = await javascript.run("calls.failures")
     for errors in (failures["called"], failures["connected"]):

@@ -92,8 +92,12 @@ async def test_a_client_that_kicks_itself_loses_the_reply(javascript: JavaScript
 
 
 async def test_a_hook_keeps_a_kicked_client_out(javascript: JavaScript) -> None:
-    seen = await javascript.run("connections.banned")
-    assert seen == ["disconnected", "connecting", "user.banned", "idle"]
+    """It passes through `idle`, stays `disconnected`, and does not come back for a call."""
+    assert await javascript.run("connections.banned") == {
+        "seen": ["disconnected", "connecting", "user.banned", "idle", "disconnected"],
+        "status": "disconnected",
+        "call": "waits",
+    }
 
 
 async def test_a_client_that_leaves(javascript: JavaScript) -> None:

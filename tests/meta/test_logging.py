@@ -15,6 +15,7 @@ FREE = {
     "trivet/server/serve.py": "once at the start of a server",
     "trivet/server/asgi/application.py": "once for each run of the application",
     "trivet/holder/process.py": "another process; once for each child",
+    "trivet/cli/commands.py": "once at the start of a holder",
     "trivet/runtime/runtime.py": "once at the end of a runtime",
     "trivet/server/signals.py": "once for each signal",
     "trivet/telemetry/counters.py": "at debug level only",

@@ -104,13 +104,12 @@ async def test_a_failed_wake_keeps_the_hook_for_the_next(
             await trio.sleep(lost)
             link.vanish()
         await trio.sleep(30)
-        assert LOG.count("on_wake") < 6  # it is not tried for ever
+        assert LOG.count("on_wake") < 10  # it is not tried over and over
         assert LOG[-1] == "on_wake"
         SCRIPT.clear()
-        await wake(runtime, Room)
-        await trio.sleep(1)
+        await trio.sleep(30)  # it comes back by itself
         assert [line for line in LOG if line.startswith("on_disconnect")] == [
-            "on_disconnect network" if lost in {0, 1} else "on_disconnect server"
+            "on_disconnect crash" if lost is None else "on_disconnect network"
         ]
         assert standing(runtime) == 0
 

@@ -33,7 +33,7 @@ class Ring(Actor[None], name="ring"):
 
     @action
     async def ask_through(self, key: str) -> str:
-        return await self.client.get_or_create(Ring, key).call(Ring.ask, *self.key, "back")
+        return await self.client.get_or_create(Ring, key).call(Ring.ask, self.key[0], "back")
 
 
 async def test_waiting_for_a_result_closes_a_circle_like_a_call(autojump_clock: MockClock) -> None:

@@ -126,14 +126,16 @@ def test_a_state_beyond_its_limit_is_refused_with_its_size() -> None:
 
 
 @pytest.mark.parametrize(("annotation", "value"), [(list[int], [1]), (tuple[int, ...], (1,))])
-def test_a_snapshot_brings_back_what_there_was(annotation: Any, value: Any) -> None:
+def test_what_is_kept_brings_back_what_there_was(annotation: Any, value: Any) -> None:
     state = state_of(annotation, value)
-    before = state.snapshot()
+    before, kept, held = state.snapshot(), state.keep(), state.value
     assert not state.differs_from(before)
     state.value = annotation([1, 2]) if annotation is not list[int] else [1, 2]
     assert state.differs_from(before)
-    state.roll_back(before)
+    state.roll_back(kept)
     assert state.value == value
+    assert state.value is held
+    assert not state.differs_from(before)
     assert state.touched
 
 

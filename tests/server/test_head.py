@@ -34,6 +34,7 @@ def test_an_address_has_a_path_and_a_query(target: str, path: str, query: str) -
 def test_repeated_headers_are_joined_and_any_byte_is_a_character() -> None:
     given = head("/", (b"X-Thing", b"a"), (b"x-thing", b"\xff\xe9"))
     assert given.headers["x-thing"] == "a, \xff\xe9"
+    assert head("/", (b"Cookie", b"a=1,2"), (b"cookie", b"b=3")).headers["cookie"] == "a=1,2; b=3"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 from collections.abc import AsyncGenerator
@@ -84,11 +85,21 @@ async def test_guarded_or_public_actors_are(
 async def test_a_port_that_is_taken_is_told() -> None:
     async with serving(host="127.0.0.1") as site:
         settings = ServerSettings(port=site.server.port)
-        with pytest.raises(OSError, match="in use"):
+        text = rf"cannot listen on 127\.0\.0\.1 port {settings.port}: .* in use"
+        with pytest.raises(OSError, match=text) as caught:
             await run_server(opening(), settings)
+        assert caught.value.errno == errno.EADDRINUSE
 
 
 def test_settings_are_checked() -> None:
+    for origin in ("foo", "example.com", "https://", "https://a.example/page", ""):
+        with pytest.raises(ValueError, match=r"an origin is like https://example\.com"):
+            ServerSettings(origins=[origin])
+    for origin in ("*", "null", "https://a.example/", "http://a:8080", "tauri://localhost"):
+        ServerSettings(origins=[origin])
+    for port in (-1, 65536):
+        with pytest.raises(ValueError, match="port is a number from 0 to 65535"):
+            ServerSettings(port=port)
     with pytest.raises(TypeError, match="list of origins"):
         ServerSettings(origins="https://a.example")
     for path in ("api", "/api/", "/"):

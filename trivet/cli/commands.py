@@ -20,6 +20,7 @@ from trivet.declare.handle import Handle
 from trivet.declare.registry import Registry
 from trivet.holder.child import Held, held_by
 from trivet.holder.process import hold as hold_servers
+from trivet.logs import about
 from trivet.open import open_client, serve as serve_registry
 from trivet.ports.errors import NotStored, StorageError
 from trivet.ports.storage import Storage
@@ -33,6 +34,7 @@ from trivet.telemetry.lines import LineFormatter
 
 __all__ = ["NOT_STORED", "trivet"]
 
+logger = logging.getLogger(__name__)
 
 NOT_STORED: Final = 74
 """The exit status if not everything was stored: EX_IOERR of ``sysexits.h``."""
@@ -77,7 +79,13 @@ def trivet() -> None:
 @trivet.command()
 @click.argument("name", metavar="MODULE:REGISTRY")
 @click.option("--host", default="127.0.0.1", show_default=True, help="Where to listen.")
-@click.option("--port", default=6420, show_default=True, help="0 picks a free one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=6420,
+    show_default=True,
+    help="0 picks a free one.",
+)
 @click.option(
     "--storage",
     type=StorageName(),
@@ -136,6 +144,9 @@ def serve(
     logging.basicConfig(level=level, handlers=[handler])
     held = held_by()
     if hold and held is None:
+        if isinstance(storage, MemoryStorage):
+            text = "actors live in memory: each restart, at SIGHUP too, loses them all"
+            logger.warning(text, extra=about())
         sys.exit(_hold(host, port))
     try:
         registry = find_registry(name)

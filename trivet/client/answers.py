@@ -8,6 +8,7 @@ from trivet.protocol.codec import CODECS
 from trivet.protocol.errors import DecodingError
 from trivet.protocol.faults import Fault, error_of
 from trivet.protocol.messages import UNDEFINED, ErrorMessage, HttpResponseError
+from trivet.protocol.passing import unwrapped
 
 __all__ = ["check_answer", "names_actor", "stated_error", "told_error"]
 
@@ -34,7 +35,7 @@ def stated_error(response: HttpResponse) -> Error | None:
     encoding of the request, and this client's requests are in bare.
     """
     message = _error_in(response)
-    return None if message is None else told_error(message)
+    return None if message is None else error_of(unwrapped(_fault_in(message)))
 
 
 def names_actor(response: HttpResponse) -> bool:
@@ -56,5 +57,9 @@ def _error_in(response: HttpResponse) -> HttpResponseError | None:
 
 def told_error(message: ErrorMessage | HttpResponseError) -> Error:
     """Make the exception for an error that has arrived."""
+    return error_of(_fault_in(message))
+
+
+def _fault_in(message: ErrorMessage | HttpResponseError) -> Fault:
     metadata = None if message.metadata is UNDEFINED else message.metadata
-    return error_of(Fault(message.group, message.code, message.message, metadata))
+    return Fault(message.group, message.code, message.message, metadata)

@@ -31,7 +31,7 @@ import trio
 
 from trivet.client.calls import Calls
 from trivet.client.counts import Counts
-from trivet.client.reconnect import Backoff, is_refusal
+from trivet.client.reconnect import Backoff, is_refusal, needs_mending
 from trivet.client.session import Dialer, Ending, Session, SessionLost
 from trivet.client.status import Status
 from trivet.client.subscription import LiveSubscription, Reader, Subscriptions
@@ -39,9 +39,10 @@ from trivet.declare.action import Action
 from trivet.declare.errors import ConnectionClosed, Error, Forbidden
 from trivet.declare.event import Event
 from trivet.declare.fetching import StreamedResponse
-from trivet.declare.handle import ConnectionStatus, LiveTarget, Target
+from trivet.declare.handle import ConnectionStatus, LiveTarget, Subscription, Target
 from trivet.declare.queue import Queue
 from trivet.declare.request import Request
+from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
 from trivet.logs import Throttled, about, printable
 from trivet.protocol.close import CloseCode
@@ -192,6 +193,10 @@ class LiveConnection:
         """Open another connection to the same actor."""
         return self._target.connect(params)
 
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life."""
+        return self._target.watch()
+
     def subscribe(self, events: tuple[Event[Any], ...], /) -> LiveSubscription:
         """Subscribe to declared events."""
         bindings = [self._definition.event(event) for event in events]
@@ -341,7 +346,8 @@ class LiveConnection:
         returning = self._settled.is_set()
         if error is None or is_refusal(error, creates=self._dialer.creates, returning=returning):
             return error
-        self._log(logging.INFO, "cannot connect to %s yet: %s", error)
+        level = logging.WARNING if needs_mending(error) else logging.INFO
+        self._log(level, "cannot connect to %s yet: %s", error)
         return None
 
     def _end(

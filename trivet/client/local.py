@@ -14,6 +14,7 @@ from trivet.client.counts import Counts
 from trivet.client.local_http import fetch_here
 from trivet.client.local_queue import send_here
 from trivet.client.local_session import LocalDialer
+from trivet.client.local_watch import LocalWatch
 from trivet.client.local_websocket import open_websocket_here
 from trivet.client.values import LocalValues
 from trivet.declare.action import Action
@@ -58,11 +59,12 @@ class LocalTransport:
         """Address an actor.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             LookupError: If the registry does not have it.
             ValueError: If the key breaks a limit.
         """
         definition = self._runtime.registry.find(actor)
+        definition.check_takes(address.input)
         check_key(address.key)
         return LocalTarget(self._runtime, definition, address, self._counts)
 
@@ -70,6 +72,7 @@ class LocalTransport:
         """Create an actor and return its id."""
         await checkpoint()
         definition = self._runtime.registry.find(actor)
+        definition.check_takes(input)
         return await self._runtime.create(definition, check_key(key), input)
 
 
@@ -174,6 +177,10 @@ class LocalTarget:
         where = self._runtime, self._definition, self._address
         async with open_websocket_here(*where, request, made) as socket:
             yield socket
+
+    def watch(self) -> LocalWatch:
+        """Follow the actor's life."""
+        return LocalWatch(self._runtime, self._definition, self._address, self._counts)
 
     @asynccontextmanager
     async def connect(self, params: object, /) -> AsyncGenerator[LiveTarget]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import quote
 
 import attrs
@@ -31,6 +31,7 @@ from trivet.client.websocket import WebSocketDialer
 from trivet.declare.action import Action
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError, Error
+from trivet.declare.features import not_built
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import InvalidKeyError, check_key
@@ -117,15 +118,18 @@ class NetworkTransport:
         """Address an actor.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             ValueError: If the key breaks a limit.
         """
+        definition = definition_of(actor, self._naming)
+        definition.check_takes(address.input)
         check_key(address.key)
-        return NetworkTarget(self, definition_of(actor, self._naming), address)
+        return NetworkTarget(self, definition, address)
 
     async def create(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
         """Create an actor and return its id."""
         definition = definition_of(actor, self._naming)
+        definition.check_takes(input)
         given = WireValues(definition).input(input)
         return await self.lookup.create(definition.name, check_key(key), given)
 
@@ -225,6 +229,10 @@ class NetworkTarget:
         )
         async with opening as socket:
             yield socket
+
+    def watch(self) -> NoReturn:
+        """Refuse to follow the actor's life."""
+        not_built("watching of actors over a network")
 
     async def route(self) -> GatewayTarget:
         """Return how a URL names the actor, asking the server where a key fits into none."""

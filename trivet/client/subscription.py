@@ -38,6 +38,11 @@ class Feed(Generic[T]):
         self._error: Callable[[], Exception] = StopAsyncIteration
         self.ended = False
 
+    @property
+    def has_items(self) -> bool:
+        """Whether anything waits for the reader."""
+        return bool(self._items)
+
     def put(self, item: T) -> bool:
         """Add an item; where there is no room the feed ends, and so it is told."""
         if self.ended:

@@ -129,8 +129,9 @@ class WireValues:
         Raises:
             ValidationError: If they do not fit.
         """
-        shape = self.definition.params
-        return UNDEFINED if given is None or shape is None else shape.dump(given)
+        if given is None or self.definition.params is None:
+            return UNDEFINED
+        return self.definition.params_to_wire(given)
 
     def input(self, given: Any) -> Any:
         """Check an actor's input and return what is sent, ``UNDEFINED`` for none.
@@ -138,8 +139,9 @@ class WireValues:
         Raises:
             ValidationError: If it does not fit.
         """
-        shape = self.definition.input
-        return UNDEFINED if given is None or shape is None else shape.dump(given)
+        if given is None or self.definition.input is None:
+            return UNDEFINED
+        return self.definition.input_to_wire(given)
 
 
 class LocalValues:

@@ -10,11 +10,11 @@ import attrs
 from typing_extensions import TypeVar
 
 from trivet.declare.definition import Definition
-from trivet.declare.features import not_built
 from trivet.declare.handle import Client
-from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, Schedule, StateCell
+from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, StateCell
 from trivet.declare.options import Durability, Limits, Options
 from trivet.declare.reading import define
+from trivet.declare.schedule import Schedule
 
 if TYPE_CHECKING:
     from trivet.declare.action import Action
@@ -160,7 +160,7 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
     @property
     def schedule(self) -> Schedule[Self]:
         """The actor's durable calls to itself in the future."""
-        not_built("schedules")
+        return self._trivet_host.schedule
 
     @property
     def kv(self) -> KeyValue:
@@ -377,7 +377,8 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         It is asked before any actor is looked up, created or woken, and never for calls within
         this process. ``request.intent`` says what is wanted; an address that creates the actor it
         does not find asks for ``create`` as well. A request that names its actor by id is shown to
-        every class that has the hook. Only ``True`` lets a request through: an exception, another
+        every class that has the hook; if it names no namespace, first as one for ``"default"``,
+        and with that of the actor where that is another. Only ``True`` lets a request through: an exception, another
         answer, or none within the limit of hooks, refuses it.
         """
         return True

@@ -7,12 +7,13 @@ ever looked up on a class or an instance.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import attrs
 
 from trivet.declare.action import Action
 from trivet.declare.binder import Arguments, Binder
+from trivet.declare.errors import ValidationError
 from trivet.declare.event import Event, Overflow
 from trivet.declare.options import Options
 from trivet.declare.queue import Queue
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from trivet.declare.actor import Actor
 
 __all__ = ["Definition", "EventBinding", "Method", "QueueBinding"]
+
+PARAMS_UNFIT: Final = "The connection params do not fit"
+INPUT_UNFIT: Final = "The input does not fit"
 
 
 @attrs.frozen(eq=False)
@@ -135,38 +139,8 @@ class Definition:
         try:
             return self.methods[action]
         except (KeyError, TypeError):
-            raise LookupError(f"{action!r} is no action of {self.actor.__name__}") from None
-
-    def params_from_caller(self, params: Any) -> Any:
-        """Check and copy the connection params of a caller in this process.
-
-        Raises:
-            ValidationError: If they do not fit.
-        """
-        if self.params is None:
-            return None
-        return self.absent_params() if params is None else self.params.copy(params)
-
-    def params_from_wire(self, params: Any) -> Any:
-        """Read connection params from wire values; ``None`` is absent.
-
-        Raises:
-            ValidationError: If they do not fit.
-        """
-        if self.params is None:
-            return None
-        return self.absent_params() if params is None else self.params.load(params)
-
-    def absent_params(self) -> Any:
-        """Return what the hooks get when a client sends no params.
-
-        Raises:
-            ValidationError: If the params type needs some.
-        """
-        assert self.params is not None
-        if self.params.nullable:
-            return None
-        return self.params.load({})
+            slots = {name: method.slot for name, method in self.methods_by_name.items()}
+            raise LookupError(self._unknown("action", action, slots, "call_by_name")) from None
 
     def event(self, event: Event[Any]) -> EventBinding:
         """Find the binding of an event.
@@ -177,7 +151,8 @@ class Definition:
         try:
             return self.events[event]
         except (KeyError, TypeError):
-            raise LookupError(f"{event!r} is no event of {self.actor.__name__}") from None
+            slots = {name: binding.event.slot for name, binding in self.events_by_name.items()}
+            raise LookupError(self._unknown("event", event, slots, "events_by_name")) from None
 
     def queue(self, queue: Queue[Any, Any]) -> QueueBinding:
         """Find the binding of a queue.
@@ -189,3 +164,100 @@ class Definition:
             return self.queues[queue]
         except (KeyError, TypeError):
             raise LookupError(f"{queue!r} is no queue of {self.actor.__name__}") from None
+
+    def _unknown(self, kind: str, token: object, slots: Mapping[str, str], by_name: str) -> str:
+        """Say that something is no token; of a text that names one, what to write instead."""
+        actor = self.actor.__name__
+        said = f"{token!r} is no {kind} of {actor}"
+        if isinstance(token, str) and token in slots:
+            return f"{said}: name {actor}.{slots[token]}, or use {by_name}"
+        return said
+
+    def params_from_caller(self, params: Any) -> Any:
+        """Check and copy the connection params of a caller in this process.
+
+        Raises:
+            ValidationError: If they do not fit.
+        """
+        if self.params is None:
+            return None
+        if params is None:
+            return self.absent_params()
+        return _given(PARAMS_UNFIT, self.params.copy, params)
+
+    def params_from_wire(self, params: Any) -> Any:
+        """Read connection params from wire values; ``None`` is absent.
+
+        Raises:
+            ValidationError: If they do not fit.
+        """
+        if self.params is None:
+            return None
+        if params is None:
+            return self.absent_params()
+        return _given(PARAMS_UNFIT, self.params.load, params)
+
+    def params_to_wire(self, params: Any) -> Any:
+        """Check the connection params of a class that has some, and convert them into wire values.
+
+        Raises:
+            ValidationError: If they do not fit.
+        """
+        assert self.params is not None
+        return _given(PARAMS_UNFIT, self.params.dump, params)
+
+    def absent_params(self) -> Any:
+        """Return what the hooks get when a client sends no params.
+
+        Raises:
+            ValidationError: If the params type needs some.
+        """
+        assert self.params is not None
+        if self.params.nullable:
+            return None
+        return _given(PARAMS_UNFIT, self.params.load, {})
+
+    def check_takes(self, given: object) -> None:
+        """Check that a caller, who has the class, gives an input to a class that has one.
+
+        Raises:
+            TypeError: If it declares none.
+        """
+        if given is not None and self.input is None:
+            name = self.actor.__name__
+            raise TypeError(
+                f"{name} declares no input: class {name}(trivet.Actor[State, ConnState, Params, Input])"
+            )
+
+    def input_from_caller(self, given: Any) -> Any:
+        """Check and copy the input of a new actor; a class that declares none ignores it.
+
+        Raises:
+            ValidationError: If it does not fit.
+        """
+        return None if self.input is None else _given(INPUT_UNFIT, self.input.copy, given)
+
+    def input_from_wire(self, given: Any) -> Any:
+        """Read the input of a new actor from a wire value; a class that declares none ignores it.
+
+        Raises:
+            ValidationError: If it does not fit.
+        """
+        return None if self.input is None else _given(INPUT_UNFIT, self.input.load, given)
+
+    def input_to_wire(self, given: Any) -> Any:
+        """Check the input of a class that has one, and convert it into a wire value.
+
+        Raises:
+            ValidationError: If it does not fit.
+        """
+        assert self.input is not None
+        return _given(INPUT_UNFIT, self.input.dump, given)
+
+
+def _given(unfit: str, convert: Callable[[Any], Any], value: Any) -> Any:
+    """Convert what a client gives beside a call's arguments: the error says what of it does not fit."""
+    try:
+        return convert(value)
+    except ValidationError as error:
+        raise ValidationError(unfit, metadata=error.metadata) from None

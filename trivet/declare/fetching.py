@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from trivet.declare.errors import Error
+from trivet.declare.headers import Headers, checked_headers, is_token
 from trivet.declare.request import Request
-from trivet.declare.response import checked_headers, is_token
 
 __all__ = ["LONGEST_BODY", "Fetch", "FetchedResponse", "StreamedResponse", "fetch_request"]
 
@@ -29,11 +29,11 @@ class FetchedResponse:
     """A complete response of an actor.
 
     Attributes:
-        headers: By lower-case name.
+        headers: By lower-case name; ``headers.get_all`` has each value of one that repeats.
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes = attrs.field(repr=False)
 
     @property
@@ -55,11 +55,11 @@ class StreamedResponse:
     """A response of an actor, of which the body is still to come: iterate over its pieces.
 
     Attributes:
-        headers: By lower-case name.
+        headers: By lower-case name; ``headers.get_all`` has each value of one that repeats.
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     _pieces: AsyncIterator[bytes] = attrs.field(repr=False)
 
     def __aiter__(self) -> AsyncIterator[bytes]:
@@ -123,9 +123,10 @@ def fetch_request(
     """Describe what is fetched.
 
     Raises:
-        TypeError: If a header is no text.
+        TypeError: If a part is of another type.
         ValueError: If the path, the method or a header cannot be sent.
     """
+    _check_types(path, method, headers, body)
     if not is_token(method) or method in _UNSERVED:
         raise ValueError(f"{method!r} is no method that an actor can be asked with")
     if _ADDRESS.fullmatch(path) is None:
@@ -142,3 +143,15 @@ def fetch_request(
         body=body,
         intent="request",
     )
+
+
+def _check_types(path: object, method: object, headers: object, body: object) -> None:
+    for what, text in (("path", path), ("method", method)):
+        if not isinstance(text, str):
+            raise TypeError(f"a {what} is text, not {type(text).__name__}")
+    if not isinstance(headers, Mapping | None):
+        raise TypeError(f"headers are a mapping of texts, not {type(headers).__name__}")
+    if isinstance(body, str):
+        raise TypeError("a body is bytes, not str: body=text.encode()")
+    if not isinstance(body, bytes):
+        raise TypeError(f"a body is bytes, not {type(body).__name__}")

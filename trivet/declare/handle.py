@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, Self, overload
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar
 
-from trivet.declare.features import not_built
 from trivet.declare.fetching import Fetch, fetch_request
+from trivet.declare.keys import check_key
 from trivet.declare.target import (
     Address,
     ConnectionStatus,
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from trivet.declare.actor import Actor
     from trivet.declare.event import Event
     from trivet.declare.queue import Queue
+    from trivet.declare.watching import Change
     from trivet.declare.web_socket import ClientWebSocket
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "Connection",
     "ConnectionStatus",
     "Handle",
+    "HandleWithParams",
     "LiveTarget",
     "Subscription",
     "Target",
@@ -85,13 +87,13 @@ class Handle(Generic[A_co]):
         """Find the actor, create it if the handle says so, and return its id."""
         return await self._target.resolve()
 
-    def with_params(self, params: object, /) -> Self:
-        """Return a handle whose stateless calls carry connection params.
+    def with_params(self, params: object, /) -> HandleWithParams[A_co]:
+        """Return a handle whose calls, requests and connections carry connection params.
 
         Args:
-            params: A value, or an async callable that is called anew for each call.
+            params: A value, or an async callable that is called anew each time.
         """
-        return type(self)(self._target, params)
+        return HandleWithParams(self._target, params)
 
     async def send(self, queue: Queue[T, R], body: T, /) -> None:
         """Put a message into a queue of the actor, and return when it is stored there.
@@ -147,6 +149,7 @@ class Handle(Generic[A_co]):
         Raises:
             ActionError: Whatever the actor's side reports.
             ConnectionLost: If the network failed and it is unknown whether the actor answered.
+            TypeError: If the body is not bytes, or another part of another type.
             ValueError: If path, method or headers cannot be sent.
         """
         request = fetch_request(path, method, headers, body)
@@ -167,9 +170,17 @@ class Handle(Generic[A_co]):
         """
         return self._target.websocket(fetch_request(path, "GET", None, b""), self._params)
 
-    def watch(self) -> AsyncIterator[str]:
-        """Follow the actor's life."""
-        not_built("supervision")
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life, within this process.
+
+        The first item says how it stands; then comes every step. The actor need not exist, and is
+        not started for it. After ``"destroyed"``, and at the end of the runtime, the iteration is
+        over. Of 1,024 steps that nobody reads none is lost; then ``SubscriptionOverflow`` ends it.
+
+        Raises:
+            NotImplementedError: Over a network.
+        """
+        return self._target.watch()
 
     @overload
     def connect(
@@ -192,17 +203,27 @@ class Handle(Generic[A_co]):
 
         Args:
             params: A value of the actor's params type, or an async callable that is called anew
-                for every connection.
+                for every connection. By default those of ``with_params``.
 
         Raises:
             ActionError: If the actor refused the connection.
         """
-        return self._connect(params)
+        return self._connect(self._params if params is None else params)
 
     @asynccontextmanager
     async def _connect(self, params: object) -> AsyncGenerator[Connection[A_co]]:
         async with self._target.connect(params) as live:
-            yield Connection(live)
+            yield Connection(live, params)
+
+
+class HandleWithParams(Handle[A_co]):
+    """A handle that brings connection params along, so that connecting with it needs none."""
+
+    __slots__ = ()
+
+    def connect(self, params: Any = None) -> AbstractAsyncContextManager[Connection[A_co]]:
+        """Open a connection, by default with the params of the handle."""
+        return super().connect(params)
 
 
 class Connection(Handle[A_co]):
@@ -282,7 +303,11 @@ class Client:
         writes ``client.get(...).call(...)`` in a loop.
         """
         name = actor, key, create
-        handle = self._handles.get(name)
+        try:
+            handle = self._handles.get(name)
+        except TypeError:  # a list is no part of a key, and cannot be looked up either
+            check_key(key)
+            raise
         if handle is None:
             target = self._transport.target(actor, Address(key=key, create=create))
             if len(self._handles) >= REMEMBERED_HANDLES:
@@ -316,11 +341,14 @@ class Client:
             input: What ``create_state`` and ``on_create`` get, if the actor is created.
 
         Raises:
-            TypeError: If the class is no actor.
+            TypeError: If the class is no actor, or takes no input and is given one.
             ValueError: If the key breaks a limit.
         """
         if input is None:
-            return self._handles.get((actor, key, True)) or self._handle(actor, key, True)
+            try:
+                return self._handles[actor, key, True]
+            except (KeyError, TypeError):  # it is new, or cannot be a key
+                return self._handle(actor, key, True)
         return Handle(self._transport.target(actor, Address(key=key, create=True, input=input)))
 
     @overload

@@ -66,6 +66,75 @@ class Limits:
     The same type fits an actor class, ``Registry``, ``serve`` and ``open_runtime``; what a class
     sets wins over the registry, and that over the server.
 
+    Attributes:
+        message_in: Bytes of a message to an actor. A longer one closes its connection with 1011
+            ``message.incoming_too_long``, and is answered with 400 over HTTP.
+        message_out: Bytes of a message to a client. A longer result fails its call with
+            ``message.outgoing_too_long``; a longer event raises that where it is sent.
+        frame: Bytes of a message of a raw WebSocket, 32 MiB at most. A longer one closes it with
+            1011 ``message.incoming_too_long``, or 1009 beyond 32 MiB.
+        fragments: Fragments of one message. More close the WebSocket with 1009.
+        frame_rate: Frames and HTTP requests a second of one connection. More close a WebSocket
+            with 1008 ``connection.flooding``, and are answered with 429 ``guard.rate_limit``;
+            requests of this machine are not counted.
+        frame_burst: Frames and requests at once after a pause. The same as beyond ``frame_rate``.
+        params: Bytes of connection params, in JSON. ``message.incoming_too_long``.
+        input: Bytes of an actor's input, as CBOR. 400 ``message.incoming_too_long``; in a URL it
+            has 4 KiB at most.
+        request_head: Bytes of an HTTP request's line and headers. 431 ``api.head_too_large``.
+        request_headers: Headers of an HTTP request. 431 ``api.head_too_large``.
+        request_head_time: Seconds for the head to arrive. 408 ``api.request_timeout``.
+        request_body: Bytes of a raw HTTP request's body, and of a response that is not streamed.
+            400 ``message.incoming_too_long`` or ``message.outgoing_too_long``.
+        unfinished_bytes: Bytes that all clients together have sent of messages and bodies that are
+            not complete. Who sends more of theirs gets 503 ``guard.unfinished_full``, or is closed
+            with 1013 and that reason; ``message_in`` bytes of each connection are not counted.
+        mailbox: Requests that wait for an actor. Further ones fail with ``actor.overloaded``.
+        mailbox_per_connection: Requests of one connection in the mailbox. Further ones wait in
+            its inbox.
+        mailbox_wait: Seconds that a request without a deadline waits. Then it is dropped with
+            ``actor.overloaded``.
+        inbox_messages: Messages of one connection that wait for room in the mailbox. More close it
+            with 1008 ``connection.flooding``; a raw WebSocket is not read meanwhile.
+        inbox_bytes: Bytes of these messages. The same.
+        outbox_messages: Messages that a client has not taken yet. More close it with 1013
+            ``slow_consumer``, unless the event's ``overflow`` says otherwise.
+        outbox_bytes: Bytes of these messages. The same.
+        park_time: Seconds for an actor to start for a message of a client that stayed connected.
+            Then the client is closed with 1011 ``actor.starting``.
+        hook_time: Seconds for each hook that has no other bound. It is cut, and whoever waits for
+            it gets ``actor.callback_timed_out``.
+        wake_time: Seconds for ``on_wake`` and for ``on_migrate``. The start fails with
+            ``actor.callback_timed_out``.
+        opening_time: Seconds for a client to be let in. It is closed with 1011
+            ``actor.starting``, and comes back by itself.
+        close_time: Seconds for the outbox to drain and the closing handshake. Then the socket is
+            closed all the same.
+        ping_after: Seconds of silence before a client is pinged. It may be silent for
+            ``dead_after`` more.
+        dead_after: Seconds of silence after that. The connection is closed, and its cause is
+            ``"network"``.
+        grace: Seconds for an actor to stop. What still runs is cut, and a warning names it.
+        state_limit: Bytes of the encoded state, 16 MiB at most. The turn fails with
+            ``actor.state_too_large``, and the actor is as it was stored last.
+        save_interval: Seconds between saves with ``durability="interval"``. As much is lost in a
+            crash.
+        schedules: Calls of an actor to itself that are to come. Further ones fail with
+            ``schedule.max_schedules_exceeded``.
+        kv_key: Bytes of a key of ``self.kv``. ``kv.key_too_large``.
+        kv_value: Bytes of a value of ``self.kv``. ``kv.value_too_large``.
+        kv_batch_keys: Keys that one call of ``self.kv`` may name. ``kv.too_many_keys``.
+        kv_batch: Bytes of keys and values that one call of ``self.kv`` sets.
+            ``kv.batch_too_large``.
+        queue_messages: Messages in all queues of an actor that nobody has completed. Further ones
+            fail with ``queue.full``.
+        queue_body: Bytes of a message of a queue, as it is stored. ``queue.message_too_large``.
+        connections_per_address: Connections of one peer address. Further ones are closed; behind a
+            trusted proxy they get ``guard.service_unavailable``.
+        openings_per_address: Connections of one address that are not let in yet. The same.
+        connections: Connections of the process. Further clients are not accepted until there is
+            room.
+
     Raises:
         TypeError: If one is no number of its kind.
         ValueError: If one is negative or NaN, or zero where zero bounds nothing.
@@ -83,6 +152,7 @@ class Limits:
     request_headers: int = 128
     request_head_time: float = 5.0
     request_body: int = 20 * MEBIBYTE
+    unfinished_bytes: int = 256 * MEBIBYTE
     mailbox: int = 1000
     mailbox_per_connection: int = 64
     mailbox_wait: float = 60.0
@@ -100,6 +170,7 @@ class Limits:
     grace: float = 15.0
     state_limit: int = attrs.field(default=MEBIBYTE, validator=_check_state_limit)
     save_interval: float = 1.0
+    schedules: int = 1000
     kv_key: int = 2 * KIBIBYTE
     kv_value: int = 128 * KIBIBYTE
     kv_batch_keys: int = 128
@@ -133,6 +204,8 @@ class Options:
     Attributes:
         name: The actor's name on the wire; never inherited, the class's own name by default.
         durability: What an acknowledged change survives on a durable store, ``"power"`` by default.
+        sleep_after: Idle seconds after which the actor sleeps; ``math.inf`` is never.
+        grace: Seconds that its end may take; that of the limits by default.
         action_timeout: Seconds an asynchronous action may run.
         concurrent: Whether asynchronous actions run beside the turns.
         call_hooks: Whether stateless calls run the connection hooks.
@@ -142,7 +215,7 @@ class Options:
 
     name: str | None = None
     durability: Durability | None = attrs.field(default=None, validator=_check_durability)
-    sleep_after: float | None = attrs.field(default=None, validator=_check_seconds)
+    sleep_after: float = attrs.field(default=30.0, validator=_check_seconds)
     grace: float | None = attrs.field(default=None, validator=_check_seconds)
     action_timeout: float = attrs.field(default=60.0, validator=_check_seconds)
     concurrent: bool = False

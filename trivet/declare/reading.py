@@ -13,8 +13,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from inspect import getattr_static, iscoroutinefunction
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
 from trivet.declare.binder import Binder
@@ -22,6 +21,7 @@ from trivet.declare.definition import Definition, EventBinding, Method, QueueBin
 from trivet.declare.event import Event
 from trivet.declare.features import not_built
 from trivet.declare.generics import type_arguments
+from trivet.declare.hook_signatures import check_hook
 from trivet.declare.options import Options
 from trivet.declare.queue import Queue
 from trivet.declare.values import Place, Shape, shape_of
@@ -144,14 +144,7 @@ class _Reader:
     def read_hooks(self) -> frozenset[str]:
         hooks = frozenset(name for name in HOOKS if self.overrides(name))
         for hook in hooks:
-            may_wait = iscoroutinefunction(getattr(self.root, hook))
-            if iscoroutinefunction(getattr(self.actor, hook)) != may_wait:
-                kind = "an `async def`" if may_wait else "a plain `def`"
-                raise TypeError(f"{self.where}.{hook} must be {kind}")
-            if isinstance(getattr_static(self.root, hook), classmethod) != isinstance(
-                getattr_static(self.actor, hook), classmethod
-            ):
-                raise TypeError(f"{self.where}.{hook} must be a class method")
+            check_hook(self.actor, self.root, hook)
         return hooks
 
     def shape(self, annotation: Any, place: Place, what: str) -> Shape[Any] | None:
@@ -225,10 +218,11 @@ class _Reader:
         beside = next((method for method in methods if method.concurrent), None)
         for method in methods:
             may_wait = method.is_async or method.looks_at_result
-            if method.atomic and method.concurrent:
-                raise TypeError(
-                    f"{self.where}.{method.slot}: an action cannot be both atomic and concurrent"
-                )
+            for other in ("concurrent", "reentrant"):
+                if method.atomic and getattr(method, other):
+                    raise TypeError(
+                        f"{self.where}.{method.slot}: an action cannot be both atomic and {other}"
+                    )
             if beside is not None and method.atomic and may_wait:
                 raise TypeError(
                     f"{self.where}.{method.slot}: an action that is atomic and may wait would, when "
@@ -268,6 +262,7 @@ class _Reader:
         )
 
     def read_events(self) -> dict[Event[Any], EventBinding]:
+        self.refuse_types_of_declarations()
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
             shape = self.wire_shape(event.payload, slot)
@@ -302,6 +297,20 @@ class _Reader:
             namespace=self.namespace(),
         )
 
+    def refuse_types_of_declarations(self) -> None:
+        """Refuse ``Event[int]`` where ``Event[int]()`` was meant, and the same of queues."""
+        for cls in self.lineage:
+            for slot, value in cls.__dict__.items():
+                kind = get_origin(value) or value
+                if kind is Event or kind is Queue:
+                    types = ", ".join(map(shown, get_args(value)))
+                    meant = f"{kind.__name__}[{types}]" if types else kind.__name__
+                    what = "an event" if kind is Event else "a queue"
+                    raise TypeError(
+                        f"{cls.__name__}.{slot} is the type of {what} and declares none: "
+                        f"call it, {slot} = trivet.{meant}()"
+                    )
+
     def wire_name(self, explicit: str | None, slot: str) -> str:
         if explicit is not None:
             return explicit
@@ -322,3 +331,8 @@ class _Reader:
             names.update(vars(sys.modules[cls.__module__]))
             names[cls.__name__] = cls
         return names
+
+
+def shown(annotation: Any) -> str:
+    """Write a type as a program does."""
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

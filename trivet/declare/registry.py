@@ -28,7 +28,8 @@ class Registry:
 
     Raises:
         TypeError: If something is no actor class.
-        ValueError: If two classes have one name, or a name is empty or longer than 64 characters.
+        ValueError: If there is no class, two have one name, or a name is empty or longer than 64
+            characters.
     """
 
     def __init__(
@@ -37,6 +38,8 @@ class Registry:
         naming: Naming | None = None,
         limits: Limits | None = None,
     ) -> None:
+        if not actors:
+            raise ValueError("a registry has at least one actor class: trivet.Registry(ChatRoom)")
         self.naming = naming
         self.limits = limits if limits is not None else Limits()
         self._definitions: dict[str, Definition] = {}
@@ -76,7 +79,8 @@ class Registry:
         definition = definition_of(actor, self.naming)
         known = self._definitions.get(definition.name)
         if known is None or known.actor is not actor:
-            raise LookupError(f"{actor.__name__} is not in the registry")
+            has = ", ".join(one.actor.__name__ for one in self)
+            raise LookupError(f"{actor.__name__} is not in the registry, which has {has}")
         return known
 
 

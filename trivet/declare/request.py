@@ -23,12 +23,17 @@ class Request:
     Attributes:
         method: The HTTP method, upper case.
         url: The absolute URL, routing parameters removed, the other bytes kept.
-        path: The path as sent, not decoded.
+        path: The path as sent, not decoded, the same in every hook: of a raw request or WebSocket the
+            actor's own, of a call ``/action/NAME``, of a connection ``/connect``.
         query: The query as sent, without the question mark.
-        headers: Header values by lower-case name; repeated ones joined by a comma.
+        headers: Header values by lower-case name; repeated ones joined by a comma, cookies by
+            a semicolon.
         body: The complete body; empty in ``authorize``, which comes first.
         peer: The client's address, ``"local"`` for a caller in the same process.
         intent: What the request wants.
+        namespace: Where the actor is, or is to be; ``"default"`` for whoever names none. A request by
+            the actor's id need not name it: ``authorize`` says how it is asked then, and the other
+            hooks see the actor's.
         token: The token that the client was made with, however it was sent.
         notes: A place where one hook leaves what it found for the next.
     """
@@ -41,6 +46,7 @@ class Request:
     body: bytes = attrs.field(default=b"", repr=False)
     peer: str = "local"
     intent: Intent = "connect"
+    namespace: str = "default"
     token: str | None = attrs.field(default=None, repr=False)
     notes: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 

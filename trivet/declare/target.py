@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from trivet.declare.fetching import StreamedResponse
     from trivet.declare.queue import Queue
     from trivet.declare.request import Request
+    from trivet.declare.watching import Change
     from trivet.declare.web_socket import ClientWebSocket
 
 __all__ = ["Address", "ConnectionStatus", "LiveTarget", "Subscription", "Target", "Transport"]
@@ -121,6 +122,10 @@ class Target(Protocol):
 
     def connect(self, params: object, /) -> AbstractAsyncContextManager[LiveTarget]:
         """Open a connection."""
+        ...
+
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life."""
         ...
 
 

@@ -154,11 +154,14 @@ def may_be_sent(code: int) -> bool:
     return code in SENDABLE_CODES or 3000 <= code < 5000
 
 
-def check_close(code: int) -> None:
+def check_close(code: object) -> None:
     """Check a close code.
 
     Raises:
+        TypeError: If it is no number.
         ValueError: If no endpoint may send it.
     """
+    if not isinstance(code, int):
+        raise TypeError(f"a close code is a number, not {type(code).__name__}")
     if not may_be_sent(code):
         raise ValueError(f"close code {code} must not be sent")

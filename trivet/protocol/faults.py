@@ -186,8 +186,10 @@ _STATUS = {
     ("actor", "starting"): 503,
     ("actor", "restarting"): 503,
     ("actor", "stopping"): 503,
+    ("actor", "unavailable"): 503,
     ("api", "not_found"): 404,
     ("guard", "service_unavailable"): 503,
+    ("guard", "unfinished_full"): 503,
 }
 
 

@@ -21,6 +21,7 @@ from trivet.runtime.results import copied
 from trivet.runtime.state_watch import one_segment
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_action
+from trivet.runtime.user_code import tamed
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -41,6 +42,7 @@ async def answer(call: Call) -> None:
             await (enter_beside if call.method.concurrent else enter_call)(call, call.conn)
         if call.method.concurrent:
             running_action.set(call)
+        call.begins()
         value = await _invoke(call)
     except Exception as error:  # the actor's firewall: the caller gets it
         call.is_over = True
@@ -113,9 +115,14 @@ async def _run_method(call: Call) -> Any:
             ends = min(ends, call.deadline)
         if ends < math.inf:
             call.end_by(ends)
-    value = method.function(instance.actor, *call.args, **call.kwargs)
-    if method.is_async:
-        value = await value
-    if method.looks_at_result:
-        value = await instance.actor.on_before_action_response(method.token, call.args, value)
+    try:
+        value = method.function(instance.actor, *call.args, **call.kwargs)
+        if method.is_async:
+            value = await value
+        if method.looks_at_result:
+            value = await instance.actor.on_before_action_response(method.token, call.args, value)
+    except (Exception, trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:
+        raise tamed(instance.runtime, error) from error
     return value

@@ -23,6 +23,7 @@ from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_connection, about_instance
 from trivet.runtime.turn import current_action, current_turn, running_turn
+from trivet.runtime.user_code import tamed
 from trivet.runtime.waits import waiting_beside, waiting_for, waiting_inside, waiting_link
 
 if TYPE_CHECKING:
@@ -93,9 +94,13 @@ def answer_inline(
         if type(value) is method.plain_result:
             return value
         return copied(method.copy_result, value, method.name)
-    except Exception as error:  # the actor's firewall: the caller gets it
+    except (trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:  # the actor's firewall: the caller gets it
         failure = fault_of(
-            error, where=f"{instance.label}.{method.name}", subject=about_instance(instance)
+            tamed(instance.runtime, error),
+            where=f"{instance.label}.{method.name}",
+            subject=about_instance(instance),
         )
     finally:
         if turn.conn is not None:
@@ -125,8 +130,10 @@ def run_inline(call: Submission) -> None:
         value = instance.context.run(
             call.method.function, instance.actor, *call.args, **call.kwargs
         )
-    except Exception as error:  # the actor's firewall: the client gets it
-        tell(call, partial(call.failed, error))
+    except (trio.Cancelled, GeneratorExit):
+        raise
+    except BaseException as error:  # the actor's firewall: the client gets it
+        tell(call, partial(call.failed, tamed(instance.runtime, error)))
     else:
         tell(call, partial(call.result, value))
     finally:

@@ -5,7 +5,8 @@ Rules this file keeps:
 1. What the turn says waits in the gate for its end, also on a store that nothing waits for.
 2. If it raises, or is cut, the states of the actor and of its connections are as they were before,
    and what it has said and written is taken back. Only then is its caller told. What others have
-   written meanwhile stays.
+   written meanwhile stays. They are the same objects, too: whoever holds one across the turn
+   changes what the next turn reads.
 3. It cannot do what could not be taken back: after a change, calling out, saving and disconnecting
    raise. Before a change they end a segment, and the turn begins anew behind it: also behind what
    the ``on_disconnect`` has done that borrowed it meanwhile, which is bound by none of this.
@@ -18,6 +19,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import AtomicTurnError
+from trivet.declare.values import Kept
 from trivet.runtime.turn import Turn, turn_of
 
 if TYPE_CHECKING:
@@ -42,13 +44,15 @@ class AtomicTurn:
         self._instance = instance
         self.turn = turn
         self._state: Any = None
-        self._conn_states: dict[Connection, bytes | None] = {}
+        self._kept: Kept
+        self._conn_states: dict[Connection, tuple[bytes | None, Kept]] = {}
         self._undo: list[Callable[[], object]] = []
         self.begin_anew()
 
     def begin_anew(self) -> None:
         """Take what there is now for what there was before."""
-        self._state = self._instance.state.snapshot()
+        state = self._instance.state
+        self._state, self._kept = state.snapshot(), state.keep()
         self._conn_states.clear()
         self._undo.clear()
 
@@ -59,7 +63,7 @@ class AtomicTurn:
     def keep(self, conn: Connection) -> None:
         """Remember the state of a connection that somebody is about to read."""
         if conn not in self._conn_states:
-            self._conn_states[conn] = conn.encode_state()
+            self._conn_states[conn] = conn.encode_state(), conn.keep_state()
 
     @property
     def has_changed(self) -> bool:
@@ -69,7 +73,7 @@ class AtomicTurn:
             self._instance.gate.effects.has_said(self.turn)
             or (rows is not None and rows.is_tentative)
             or self._instance.state.differs_from(self._state)
-            or any(conn.encode_state() != kept for conn, kept in self._conn_states.items())
+            or any(conn.encode_state() != was for conn, (was, _) in self._conn_states.items())
         )
 
     def roll_back(self) -> None:
@@ -80,11 +84,11 @@ class AtomicTurn:
             gate.changes.rows.take_back()
         while self._undo:
             self._undo.pop()()
-        self._instance.state.roll_back(self._state)
+        self._instance.state.roll_back(self._kept)
         if self._instance.state_watch is not None:
             self._instance.state_watch.begin_anew()
-        for conn, kept in self._conn_states.items():
-            conn.decode_state(kept)
+        for conn, (_, kept) in self._conn_states.items():
+            conn.roll_back_state(kept)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ import trio
 from trivet.logs import Throttled
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -87,7 +88,7 @@ class Tasks:
         context = self._instance.context.copy()
         context.run(running_turn.set, None)
         scope = trio.CancelScope()
-        self._scopes[scope] = name or getattr(fn, "__name__", repr(fn))
+        self._scopes[scope] = name or str(getattr(fn, "__name__", repr(fn)))
         if self._stopped:
             scope.cancel()
         self._instance.nursery.start_soon(self._live, scope, fn, args, failed, context=context)
@@ -101,7 +102,7 @@ class Tasks:
     ) -> None:
         try:
             with scope:
-                await fn(*args)
+                await user_code(self._instance.runtime, fn(*args))
         except Exception as error:  # the actor's firewall
             self._instance.runtime.observer.count("task_failed")
             failed(self._scopes[scope], error)

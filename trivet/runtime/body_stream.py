@@ -22,6 +22,7 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.raw_request import RequestConnection
@@ -100,7 +101,8 @@ class BodyStream:
         try:
             with self._making:
                 iterator = aiter(self._pieces)
-                self._is_complete = await self._pass_on(iterator)
+                passing = self._pass_on(iterator)
+                self._is_complete = await user_code(self._conn.instance.runtime, passing)
         except Exception as error:  # the actor's firewall: its reader hears that it broke off
             self._failed(error)
         finally:
@@ -125,7 +127,7 @@ class BodyStream:
     async def _close(self, iterator: object) -> None:
         if isinstance(iterator, _Closable):
             try:
-                await iterator.aclose()
+                await user_code(self._conn.instance.runtime, iterator.aclose())
             except Exception as error:  # the actor's firewall
                 self._failed(error)
 

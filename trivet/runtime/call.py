@@ -12,6 +12,7 @@ from trivet.declare.definition import Method
 from trivet.declare.errors import ActionError
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.protocol.faults import Fault, error_of, fault_of
+from trivet.protocol.passing import passed_on
 from trivet.runtime.cut_errors import restarting, timed_out
 from trivet.runtime.replies import reply, reply_failure
 from trivet.runtime.results import copied
@@ -166,6 +167,9 @@ class Call(Turn):
         """Hand a call that has not begun to the next instance."""
         raise NotImplementedError
 
+    def begins(self) -> None:
+        """Take note that its action begins now."""
+
     def entered(self) -> None:
         """Take note that it needs no turn any more."""
 
@@ -292,7 +296,8 @@ class Submission(Call):
 
     def failed(self, error: BaseException) -> None:
         """Report the failure over the connection."""
-        self.refused(fault_of(error, where=self.where, subject=about_instance(self.instance)))
+        fault = fault_of(error, where=self.where, subject=about_instance(self.instance))
+        self.refused(passed_on(fault))
 
     def refused(self, fault: Fault) -> None:
         """Tell the client that the call failed, or was not accepted."""

@@ -14,12 +14,14 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import trio
 
 from trivet.declare.errors import ConnStateNotEnabled
 from trivet.declare.event import Event, Overflow
 from trivet.declare.interfaces import SHORT_KINDS, CloseCause, Conn, ConnKind
 from trivet.declare.request import Request
+from trivet.declare.values import Kept
 from trivet.lifecycle.actor import ActorState
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent, ConnectionState
 from trivet.protocol.faults import fault_of
@@ -104,7 +106,9 @@ class Connection(Conn[Any]):
         self.instance = instance
         self.id = conn_id
         self.kind = kind
-        self.request = request
+        # Who came by the actor's id, or from this process, has not said where it is.
+        is_told = request.namespace == instance.namespace
+        self.request = request if is_told else attrs.evolve(request, namespace=instance.namespace)
         self.inbox = inbox
         self.hibernates = kind == "connection"
         self.close_cause: CloseCause | None = None
@@ -176,6 +180,15 @@ class Connection(Conn[Any]):
             self._state = shape.decode(data)
         else:
             self._state = self.instance.definition.default_conn_state()
+
+    def keep_state(self) -> Kept:
+        """Return what ``roll_back_state`` needs to bring its state back as it is now."""
+        return Kept(self._state)
+
+    def roll_back_state(self, kept: Kept) -> None:
+        """Bring its state back as it was."""
+        kept.bring_back()
+        self._state = kept.value
 
     def send(self, event: Event[T], payload: T, /) -> bool:
         """Send an event to this client alone."""
@@ -277,8 +290,10 @@ class Connection(Conn[Any]):
         gate, link = self.instance.gate, self.inbox.link
         frame = link.encoder.failure(None, fault)
         gate.emit(lambda: link.push(frame))
-        if self.phase is ConnectionState.CONNECTING:
-            self.close("hook", REFUSED, fault.reason)
+        if self.phase in STANDING:
+            # One that is open already has an Init that is too long to be sent.
+            cause: CloseCause = "server" if self.phase is ConnectionState.OPEN else "hook"
+            self.close(cause, REFUSED, fault.reason)
         else:
             self.step(ConnectionEvent.REFUSE)
             gate.emit(lambda: link.close(REFUSED, fault.reason), lambda _: link.close(REFUSED, ""))

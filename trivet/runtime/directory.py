@@ -96,6 +96,11 @@ class Directory:
             raise error_of(instance.failure)
         return instance
 
+    def at(self, place: tuple[str, tuple[str, ...]]) -> Instance | None:
+        """Return the instance of the actor with a stored name and a key, if it has one."""
+        name, key = place
+        return self._by_key.get(name, {}).get(key)
+
     def running(self, actor_id: str) -> Instance | None:
         """Return the instance of an actor, if it has one."""
         return self._by_id.get(actor_id)
@@ -139,6 +144,8 @@ class Directory:
 
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         namespace, key = address.namespace, address.key
+        if not address.exclusive:
+            self._runtime.supervisor.check(definition, address)
         if address.actor_id is not None:
             record = await self._runtime.records.identify(address.actor_id)
             if record is None or name_of(record.name) != definition.name:

@@ -94,7 +94,7 @@ async def _disconnect_link(inbox: Inbox, seconds: float, reason: str, reconnect:
     if inbox.connection is not None:
         await disconnect(inbox.connection, reason, reconnect=reconnect)
     else:
-        inbox.kick(_code(reconnect), reason)
+        inbox.close_parked("kick", _code(reconnect), reason)
         await wait_closed(inbox, seconds)
 
 

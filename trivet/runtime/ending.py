@@ -28,6 +28,7 @@ from trivet.runtime.leftovers import messages_left
 from trivet.runtime.state_watch import look_at_end
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -74,6 +75,9 @@ async def end_instance(instance: Instance) -> None:
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
+    instance.runtime.supervisor.instance_ended(instance)
+    if instance.has_schedule and instance.broken:
+        instance.runtime.alarms.look_at(instance.actor_id)
     for inbox in instance.runtime.directory.parked(instance.actor_id):
         inbox.instance_ended()
     messages_left(instance)
@@ -126,7 +130,8 @@ async def _say_farewell(instance: Instance, cut: list[str]) -> None:
         await instance.mailbox.take(turn)
         token = running_turn.set(turn)
         try:
-            await (instance.actor.on_destroy() if destroys else instance.actor.on_sleep())
+            said = instance.actor.on_destroy() if destroys else instance.actor.on_sleep()
+            await user_code(instance.runtime, said)
         except Exception as error:  # the actor's firewall
             instance.runtime.observer.count("hook_failed")
             throttled.error(
@@ -186,6 +191,8 @@ async def _save(instance: Instance) -> None:
 async def _remove(instance: Instance) -> None:
     """Remove the actor; only then those hear of it who have destroyed it, and links close."""
     instance.is_removed = await _store(instance, partial(instance.gate.save_last, destroys=True))
+    if instance.is_removed:
+        instance.runtime.alarms.forget(instance.actor_id)
     if instance.last_words is not None:
         instance.last_words.over(is_removed=instance.is_removed)
     await close_links(instance)

@@ -22,6 +22,7 @@ from trivet.runtime.results import copied
 from trivet.runtime.state_watch import look_at_end, one_segment
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.call import Call
@@ -243,5 +244,5 @@ async def _with_request(conn: Connection, hook: str, running: Awaitable[Any]) ->
 async def _within_limit(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:
     seconds = conn.instance.limits.hook_time
     with trio.move_on_after(seconds):
-        return await running
+        return await user_code(conn.instance.runtime, running)
     raise late(hook, seconds)

@@ -15,6 +15,7 @@ from trivet.declare.interfaces import Conn, KeyValue
 from trivet.declare.queue import Delivery, Queue
 from trivet.lifecycle.actor import ActorEvent
 from trivet.runtime.delivery import bindings_of, receive, try_receive
+from trivet.runtime.host_schedule import HostSchedule
 from trivet.runtime.idleness import kept_awake
 from trivet.runtime.key_value import StoredKeyValue
 from trivet.runtime.namespaces import DEFAULT
@@ -103,6 +104,11 @@ class InstanceHost:
     def kv(self) -> KeyValue:
         """Its own store of bytes by text key."""
         return StoredKeyValue(self.instance.rows, self.instance.limits)
+
+    @property
+    def schedule(self) -> HostSchedule:
+        """Its durable calls to itself in the future."""
+        return HostSchedule(self.instance)
 
     def begins_anew(self) -> None:
         """Forget what was made for a start that has to begin again."""

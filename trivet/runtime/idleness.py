@@ -61,8 +61,14 @@ def is_idle(instance: Instance) -> bool:
         or mailbox.beside
         or instance.kept_awake
         or instance.is_working
+        or _has_message_in_hand(instance)
         or not all(_may_hibernate(conn) for conn in instance.connections)
     )
+
+
+def _has_message_in_hand(instance: Instance) -> bool:
+    queues = instance.host.queues
+    return queues is not None and bool(queues.open_by)
 
 
 def _may_hibernate(conn: Connection) -> bool:

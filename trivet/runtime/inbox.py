@@ -85,7 +85,7 @@ class Inbox:
         self._bytes = 0
         self._held = False
         self._flooded = False
-        self._kicked = False
+        self._closed_for: CloseCause | None = None
         self._waking = False
         self._started_again = False
         self._refused = False
@@ -140,7 +140,7 @@ class Inbox:
 
     def lost(self, cause: CloseCause) -> None:
         """Take note that the link has closed; called exactly once, by the link."""
-        self._cause = cause = "kick" if self._kicked else cause
+        self._cause = cause = self._closed_for or cause
         self.closed.set()
         if self.connection is not None:
             self.connection.lost(cause)
@@ -211,14 +211,14 @@ class Inbox:
             self.wake()
 
     def wake(self) -> None:
-        """Start the actor for a parked link."""
-        if not self._waking:
+        """Start the actor for a parked link, unless that has to wait until it is due."""
+        if not (self._waking or self._is_held):
             self._waking = True
             self._runtime.nursery.start_soon(self._wake)
 
-    def kick(self, code: int, reason: str) -> None:
-        """Close a parked link because the actor wants it."""
-        self._kicked = True
+    def close_parked(self, cause: CloseCause, code: int, reason: str) -> None:
+        """Close a parked link."""
+        self._closed_for = cause
         self.link.close(code, reason)
 
     async def end(self) -> None:
@@ -254,6 +254,11 @@ class Inbox:
             connection, message, size
         )
 
+    @property
+    def _is_held(self) -> bool:
+        """Whether the actor has crashed, and comes back by itself."""
+        return self._runtime.supervisor.holds_links(self._definition, self._address)
+
     async def _open(self) -> None:
         try:
             await self._open_in_time()
@@ -271,7 +276,10 @@ class Inbox:
                 try:
                     instance = await self._runtime.directory.awake(self._definition, self._address)
                 except Exception as error:  # the connection's firewall
-                    self._refuse(error)
+                    if self._is_held:
+                        self._put_off("starting")
+                    else:
+                        self._refuse(error)
                     break
                 self.connection = instance.reception.admit(self)
                 if await self.connection.opening_done():
@@ -317,7 +325,8 @@ class Inbox:
             try:
                 await self._runtime.directory.awake(self._definition, self._address)
             except Exception as error:  # the connection's firewall
-                self._refuse(error)
+                if not self._is_held:
+                    self._refuse(error)
         if scope.cancelled_caught:
             self.link.close(REFUSED, "actor.starting")
         self._waking = False

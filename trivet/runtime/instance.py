@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import contextvars
 import math
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -31,9 +32,9 @@ from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.reception import Reception
 from trivet.runtime.rows import Rows
+from trivet.runtime.schedule import InstanceSchedule
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
-from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn
 from trivet.runtime.worker import Worker
 
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Instance"]
-
-SLEEP_AFTER: Final = 30.0
-"""After how many idle seconds an actor sleeps whose class says nothing of that."""
 
 
 class Instance:
@@ -67,6 +65,7 @@ class Instance:
         wanted: The address that it was started for, until it is awake.
         failure: Why its start failed.
         broken: Whether one of its tasks, or a save, has failed.
+        is_at_fault: Whether a task or a start hook of it has failed: no store, and not on purpose.
         is_stored: Whether the store knows the actor; until then there is nothing to save it to.
         wish: What it wants its running turn to be followed by: ``SLEEP`` or ``DESTROY``.
         ending: How it ends, once that has begun.
@@ -93,6 +92,7 @@ class Instance:
         "_nursery",
         "_own_tasks",
         "_reception",
+        "_schedule",
         "_worker",
         "actor",
         "actor_id",
@@ -107,6 +107,7 @@ class Instance:
         "generation",
         "holds_effects",
         "host",
+        "is_at_fault",
         "is_removed",
         "is_sealed",
         "is_stored",
@@ -154,15 +155,14 @@ class Instance:
         self.run_in_context = self.context.run
         self.armed_at = math.inf
         self.failure: Fault | None = None
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.is_stored = self.is_sealed = self.is_removed = False
         self.wish: ActorEvent | None = None
         self.ending: ActorEvent | None = None
         self.ends_at = math.inf
         self.last_words: LastWords | None = None
         self.kept_awake = 0
-        wanted_rest = definition.options.sleep_after
-        self.sleep_after = SLEEP_AFTER if wanted_rest is None else wanted_rest
+        self.sleep_after = definition.options.sleep_after
         self.save_at = math.inf
         durable = runtime.storage.durable
         durability = definition.options.durability or "power"
@@ -180,6 +180,7 @@ class Instance:
         self._reception: Reception | None = None
         self._background: Background | None = None
         self._draining: Draining | None = None
+        self._schedule: InstanceSchedule | None = None
         if self.holds_effects or self.saves_often:
             self.mailbox.gate = self.gate
         self.actor: Any = definition.actor.__new__(definition.actor)
@@ -192,8 +193,8 @@ class Instance:
     def nursery(self) -> ActorNursery:
         """The nursery that owns everything the actor runs."""
         if self._nursery is None:
-            subject = about_instance(self)
-            self._nursery = ActorNursery(self.runtime.nursery, self.label, subject)
+            failed = partial(life.child_failed, self)
+            self._nursery = ActorNursery(self.runtime.nursery, self.label, failed)
         return self._nursery
 
     @property
@@ -249,6 +250,18 @@ class Instance:
         return self._background
 
     @property
+    def schedule(self) -> InstanceSchedule:
+        """Its calls that are to come."""
+        if self._schedule is None:
+            self._schedule = InstanceSchedule(self)
+        return self._schedule
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether it has ever had calls that are to come."""
+        return self._schedule is not None
+
+    @property
     def draining(self) -> Draining:
         """The work that its end waits for."""
         if self._draining is None:
@@ -262,14 +275,15 @@ class Instance:
         self.phase = ACTOR.step(self.phase, event)
         self.since = trio.current_time()
         self.runtime.observer.actor_step(self.label, self.actor_id, event)
+        self.runtime.watchers.stepped(self, event)
 
     def start_over(self) -> None:
         """Forget what its start has changed so far."""
-        self.broken = False
+        self.broken = self.is_at_fault = False
         self.state = self._fresh_state()
         self.actor._trivet_state = self.state
         self.journal = None if self.journal is None else Journal()
-        self._gate = None
+        self._gate = self._schedule = None
         self.host.begins_anew()
         self.mailbox.gate = self.gate
 
@@ -317,7 +331,7 @@ class Instance:
             (background is not None and background.keeps_awake)
             or (gate is not None and (bool(gate.effects) or gate.saver.is_busy))
             or (reception is not None and reception.is_serving)
-            or (self.host.queues is not None and bool(self.host.queues.open_by))
+            or (self._schedule is not None and self._schedule.is_due)
         )
 
     def rests(self) -> None:

@@ -1,14 +1,13 @@
 """Leftovers: what becomes of the messages of an actor when a life of it has ended.
 
 They stay in the store. If its ``run`` was there to receive them, or somebody waits for one, they
-are requests that wait, and begin the next life; else the next request does.
+are requests that wait, and begin the next life; else the next request does. After a crash the
+supervisor does that, in its time.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
-import trio
+from typing import TYPE_CHECKING
 
 from trivet.declare.errors import Error
 from trivet.declare.handle import Address
@@ -23,9 +22,6 @@ if TYPE_CHECKING:
 
 __all__ = ["messages_left"]
 
-PAUSE: Final = 1.0
-"""Seconds before a crashed actor is woken for its messages: one of them may be what has crashed it."""
-
 
 def messages_left(instance: Instance) -> None:
     """Look at what is left in the queues of an instance of which nothing is left."""
@@ -34,12 +30,11 @@ def messages_left(instance: Instance) -> None:
         completions.fail(instance.actor_id, destroyed())
     elif instance.runtime.closing:
         completions.fail(instance.actor_id, restarting())
-    elif queues is not None and queues.want_another_life:
+    elif queues is not None and queues.want_another_life and not instance.broken:
         instance.runtime.nursery.start_soon(_wake, instance)
 
 
 async def _wake(instance: Instance) -> None:
-    await trio.sleep(PAUSE if instance.broken else 0)
     address = Address(actor_id=instance.actor_id)
     try:
         await instance.runtime.directory.awake(instance.definition, address)

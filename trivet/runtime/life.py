@@ -30,11 +30,12 @@ from trivet.runtime.last_words import LastWords
 from trivet.runtime.starting import run_start_hooks
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
+from trivet.runtime.user_code import told_apart
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["begin_end", "crash", "destroy_instead", "end", "start"]
+__all__ = ["begin_end", "child_failed", "crash", "destroy_instead", "end", "start"]
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -57,8 +58,13 @@ async def start(instance: Instance, address: Address) -> None:
         instance.failure = fault_of(
             error, where=f"the start of {instance.label}", subject=about_instance(instance)
         )
+        is_crash = instance.is_stored and instance.is_at_fault
         await _give_up(instance)
+        instance.runtime.supervisor.start_over(instance, crashed=is_crash)
+        if is_crash:
+            instance.runtime.observer.count("start_failed")
     else:
+        instance.runtime.supervisor.start_over(instance, crashed=False)
         instance.step(ActorEvent.READY)
     running_turn.reset(token)
     instance.turn_ended(turn)
@@ -69,6 +75,8 @@ async def start(instance: Instance, address: Address) -> None:
         instance.wanted = None
         instance.rests()
         instance.arm(instance.mailbox.idle_since + instance.sleep_after)
+        if instance.has_schedule:
+            instance.schedule.is_ready()
         if "run" in instance.definition.hooks:
             instance.background.start_run()
 
@@ -108,12 +116,38 @@ def crash(instance: Instance, why: str) -> None:
     One that is starting fails to start; one that is ending already goes on with that.
     """
     instance.broken = True
+    by_itself = not instance.gate.has_failed
+    instance.is_at_fault |= by_itself
     if instance.phase is not ActorState.AWAKE:
         return
+    instance.runtime.supervisor.crashed(instance, by_itself=by_itself)
     instance.runtime.observer.count("actor_crashed")
     subject = about_instance(instance)
     throttled.error("crashed", "%s crashed: %s", instance.label, why, extra=subject)
     begin_end(instance, ActorEvent.CRASH)
+
+
+def child_failed(instance: Instance, error: BaseException) -> BaseException | None:
+    """Crash an actor by what a task of it has raised past all its other firewalls.
+
+    Returns:
+        What of that is cancellation, and goes on.
+    """
+    cancelled, raised = told_apart(instance.runtime, error)
+    if raised is None:
+        return cancelled
+    is_cut = instance.nursery.is_closing
+    throttled.error(
+        "cut" if is_cut else "fell",
+        "%s: a task failed while it was cut" if is_cut else "%s: a task failed",
+        instance.label,
+        extra=about_instance(instance),
+        error=raised,
+    )
+    if not is_cut:
+        instance.worker.wake()  # if it was that, a call may have been granted that it never saw
+        crash(instance, "one of its tasks failed")
+    return cancelled
 
 
 async def end(instance: Instance, ending: ActorEvent) -> None:

@@ -3,20 +3,13 @@
 from __future__ import annotations
 
 import contextvars
-import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
 import trio
 
-from trivet.logs import Throttled
-from trivet.protocol.faults import NOBODY
-
 __all__ = ["ActorNursery", "open_service_nursery"]
-
-
-throttled = Throttled(logging.getLogger(__name__))
 
 _Child = tuple[contextvars.Context, Callable[..., Awaitable[object]], tuple[Any, ...]]
 
@@ -24,20 +17,25 @@ _Child = tuple[contextvars.Context, Callable[..., Awaitable[object]], tuple[Any,
 class ActorNursery:
     """The nursery that owns everything an actor runs; no task until the first child.
 
+    It is the actor's last firewall: a child that fails cancels no other, and is told instead.
+
     Args:
         parent: The runtime's nursery.
         name: For the task's name.
-        subject: Who it is about, as fields for the log.
+        failed: Hears of what a child has raised; returns what of that is cancellation.
     """
 
-    __slots__ = ("_closing", "_early", "_name", "_nursery", "_parent", "_subject", "ended")
+    __slots__ = ("_closing", "_early", "_failed", "_name", "_nursery", "_parent", "ended")
 
     def __init__(
-        self, parent: trio.Nursery, name: str, subject: Mapping[str, str] = NOBODY
+        self,
+        parent: trio.Nursery,
+        name: str,
+        failed: Callable[[BaseException], BaseException | None],
     ) -> None:
         self._parent = parent
         self._name = name
-        self._subject = subject
+        self._failed = failed
         self._nursery: trio.Nursery | None = None
         self._early: list[_Child] | None = None
         self._closing = False
@@ -52,13 +50,13 @@ class ActorNursery:
         """Start a child.
 
         Args:
-            fn: The child; it must not raise an ``Exception`` but while it is cancelled.
+            fn: The child.
             *args: Its arguments.
             context: Where it starts, a copy of the current context by default.
         """
         where = contextvars.copy_context() if context is None else context
         if self._nursery is not None:
-            where.run(self._nursery.start_soon, fn, *args)
+            where.run(self._start, self._nursery, fn, args)
             return
         if self._early is None:
             self._early = []
@@ -72,21 +70,33 @@ class ActorNursery:
         try:
             async with trio.open_nursery() as self._nursery:
                 for where, fn, args in self._early:
-                    where.run(self._nursery.start_soon, fn, *args)
+                    where.run(self._start, self._nursery, fn, args)
                 self._early = None
                 if self._closing:
                     self._nursery.cancel_scope.cancel()
                 await trio.sleep_forever()
-        except* Exception as group:  # the actor's firewall
-            throttled.error(
-                "cut",
-                "%s: tasks failed while they were cut",
-                self._name,
-                extra=self._subject,
-                error=group,
-            )
         finally:
             self.ended.set()
+
+    def _start(
+        self, nursery: trio.Nursery, fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]
+    ) -> None:
+        nursery.start_soon(self._guard, fn, args, name=fn)
+
+    async def _guard(self, fn: Callable[..., Awaitable[object]], args: tuple[Any, ...]) -> None:
+        try:
+            await fn(*args)
+        except (trio.Cancelled, GeneratorExit):
+            raise
+        except BaseException as error:
+            cancelled = self._failed(error)
+            if cancelled is not None:
+                raise cancelled from None
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether its children are cancelled."""
+        return self._closing
 
     @property
     def is_closed(self) -> bool:

@@ -27,6 +27,7 @@ from trivet.declare.handle import (
 from trivet.declare.keys import check_key
 from trivet.declare.queue import Queue
 from trivet.declare.request import Request
+from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
 from trivet.runtime.namespaces import DEFAULT
 
@@ -66,6 +67,7 @@ class OutgoingTransport:
         if namespace == DEFAULT:
             return await self._transport.create(actor, key, input)
         definition = runtime.registry.find(actor)
+        definition.check_takes(input)
         return await runtime.create(definition, check_key(key), input, namespace)
 
 
@@ -127,6 +129,10 @@ class OutgoingTarget:
         await self._instance.gate.leave()
         async with self._target.connect(params) as live:
             yield OutgoingConnection(live, self._instance)
+
+    def watch(self) -> Subscription[Change]:
+        """Follow the actor's life; that tells nobody anything, so it waits for nothing."""
+        return self._target.watch()
 
 
 class OutgoingWebSocket(ClientWebSocket):

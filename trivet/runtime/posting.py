@@ -22,17 +22,14 @@ import trio
 from trivet.declare.definition import QueueBinding
 from trivet.declare.errors import Forbidden
 from trivet.declare.request import Request
-from trivet.protocol.faults import fault_of
 from trivet.runtime.asking import preflight
 from trivet.runtime.completions import Completion
 from trivet.runtime.passage import Passage
-from trivet.runtime.permission import is_permitted
-from trivet.runtime.subjects import about_connection
+from trivet.runtime.permission import may_publish
 from trivet.runtime.turn import current_action, current_turn, running_action, running_turn
 from trivet.runtime.waits import Wait, waiting_beside, waiting_for
 
 if TYPE_CHECKING:
-    from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
 __all__ = ["Posting", "post", "put_in"]
@@ -113,26 +110,13 @@ async def _put_connected(instance: Instance, posting: Posting) -> Passage:
     try:
         if definition.runs_call_hooks:
             await preflight(conn, posting.params, enters=True)
-        _ask(conn, posting.binding)
+        if not may_publish(conn, posting.binding.queue):
+            instance.runtime.observer.count("message_refused")
+            raise Forbidden
         return _put(instance, posting)
     finally:
         if conn.is_standing:
             conn.close("client", 1000, "")
-
-
-def _ask(conn: Connection, binding: QueueBinding) -> None:
-    """Ask ``can_publish``.
-
-    Raises:
-        Forbidden: If it does not say yes.
-    """
-    try:
-        if is_permitted(conn, "can_publish", binding.queue):
-            return
-    except Exception as error:  # the connection's firewall: what it raises is in the log
-        fault_of(error, where=f"{conn.label}: can_publish", subject=about_connection(conn))
-    conn.instance.runtime.observer.count("message_refused")
-    raise Forbidden
 
 
 def _put(instance: Instance, posting: Posting) -> Passage:

@@ -26,7 +26,7 @@ from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.mailbox import overloaded
-from trivet.runtime.permission import is_permitted
+from trivet.runtime.permission import may_subscribe
 from trivet.runtime.replies import reply_failure
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import Turn, running_turn
@@ -209,19 +209,11 @@ class Reception:
             # Accepted, as the reference does, and not kept: such names cost a client nothing.
             self._instance.runtime.observer.count("subscription_unknown")
             return
-        try:
-            allowed = is_permitted(conn, "can_subscribe", binding.event)
-        except Exception as error:  # the connection's firewall
-            fault = fault_of(
-                error, where=f"{self._instance.label}.can_subscribe", subject=about_connection(conn)
-            )
-        else:
-            if allowed:
-                self._instance.conns.subscribe(conn, name)
-                return
-            fault = fault_of(Forbidden(), where=conn.label)
+        if may_subscribe(conn, binding.event):
+            self._instance.conns.subscribe(conn, name)
+            return
         self._instance.runtime.observer.count("subscription_refused")
-        self._end_with(conn, fault)
+        self._end_with(conn, fault_of(Forbidden(), where=conn.label))
 
     def _end_with(self, conn: Connection, fault: Fault) -> None:
         assert conn.inbox is not None

@@ -10,6 +10,7 @@ Rules this file keeps:
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
@@ -23,11 +24,13 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
     from trivet.runtime.runtime import Runtime
+    from trivet.runtime.supervision import Supervised
     from trivet.runtime.turn import Turn
 
 __all__ = [
     "ActorSnapshot",
     "ConnectionSnapshot",
+    "CrashedActorSnapshot",
     "ParkedLinkSnapshot",
     "RuntimeSnapshot",
     "StoreSnapshot",
@@ -142,6 +145,29 @@ class ParkedLinkSnapshot:
 
 
 @attrs.frozen(kw_only=True)
+class CrashedActorSnapshot:
+    """An actor that has crashed lately, whether it has an instance or not.
+
+    Attributes:
+        name: Its name on the wire.
+        key: Its key.
+        id: Its id.
+        crashes: How many of its crashes count.
+        age: How long ago it failed last.
+        unavailable_for: For how long it is unavailable still, ``None`` if it is not.
+        restarts_in: When it comes back by itself if somebody misses it, ``None`` if it has.
+    """
+
+    name: str
+    key: list[str]
+    id: str
+    crashes: int
+    age: float
+    unavailable_for: float | None
+    restarts_in: float | None
+
+
+@attrs.frozen(kw_only=True)
 class StoreSnapshot:
     """The store.
 
@@ -164,6 +190,7 @@ class RuntimeSnapshot:
         closing: Whether it has begun to end.
         actors: The actors that have an instance.
         parked: The links of actors that have none.
+        crashed: The actors that have crashed lately.
         counters: How often each thing was dropped or refused.
         store: The store.
     """
@@ -171,6 +198,7 @@ class RuntimeSnapshot:
     closing: bool
     actors: list[ActorSnapshot]
     parked: list[ParkedLinkSnapshot]
+    crashed: list[CrashedActorSnapshot]
     counters: Mapping[str, int]
     store: StoreSnapshot
 
@@ -182,6 +210,7 @@ def take_snapshot(runtime: Runtime) -> RuntimeSnapshot:
         closing=runtime.closing,
         actors=[_actor(instance, now) for instance in directory.instances],
         parked=[_parked(inbox, now) for inbox in directory.parked_links],
+        crashed=[_crashed(supervised, now) for supervised in runtime.supervisor.supervised],
         counters=runtime.counters,
         store=StoreSnapshot(
             kind=type(storage).__name__, durable=storage.durable, failed=storage.failed
@@ -257,4 +286,18 @@ def _parked(inbox: Inbox, now: float) -> ParkedLinkSnapshot:
         conn=parked.conn_id,
         inbox=len(inbox),
         age=_age(parked.since, now),
+    )
+
+
+def _crashed(supervised: Supervised, now: float) -> CrashedActorSnapshot:
+    left = supervised.record.unavailable_for(now)
+    restarts = supervised.restart_at < math.inf
+    return CrashedActorSnapshot(
+        name=supervised.definition.name,
+        key=list(supervised.key),
+        id=supervised.actor_id,
+        crashes=len(supervised.record.crashes),
+        age=_age(supervised.record.last, now),
+        unavailable_for=left or None,
+        restarts_in=_age(now, supervised.restart_at) if restarts else None,
     )

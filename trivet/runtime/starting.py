@@ -16,11 +16,11 @@ from __future__ import annotations
 import logging
 import math
 from collections.abc import Awaitable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import trio
 
-from trivet.declare.errors import ActionError, Error, ValidationError
+from trivet.declare.errors import ActionError, Error, UserError, ValidationError
 from trivet.declare.handle import Address
 from trivet.declare.values import plain_of
 from trivet.logs import Throttled
@@ -36,6 +36,7 @@ from trivet.runtime.state import State
 from trivet.runtime.state_watch import look_at_state
 from trivet.runtime.store_faults import not_serializable, unreadable_state
 from trivet.runtime.subjects import about_connection, about_instance
+from trivet.runtime.user_code import call_user_code, user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -81,17 +82,16 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
         raise duplicate_key(instance.key, record.id)
     instance.actor_id = instance.runtime.new_id() if record is None else record.id
     directory.is_running(instance)
-    instance.actor.__init__()
+    call_user_code(instance.runtime, instance.actor.__init__)
     if record is None:
         await _create(instance, address.input)
     else:
-        await _load(instance, record)
-        instance.watch_state()
+        await _load_all(instance, record)
         await _leave_for_others(instance, record)
     for inbox in directory.parked(instance.actor_id):
         instance.reception.restore(inbox)
     if "on_wake" in definition.hooks:
-        await _within(instance.limits.wake_time, "on_wake", instance.actor.on_wake())
+        await _within(instance, instance.limits.wake_time, "on_wake", instance.actor.on_wake())
     look_at_state(instance)
     if instance.holds_effects:
         await instance.gate.settle()
@@ -102,14 +102,14 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
 async def _create(instance: Instance, given: Any) -> None:
     definition, state, limits = instance.definition, instance.state, instance.limits
     instance.host.queues = Queues(instance) if definition.queues else None
-    actor_input = None if definition.input is None else definition.input.copy(given)
+    actor_input = definition.input_from_caller(given)
     if "on_migrate" in definition.hooks:
         migrating = instance.actor.on_migrate(None, new=True)
-        await _within(limits.wake_time, "on_migrate", migrating)
+        await _within(instance, limits.wake_time, "on_migrate", migrating)
     if isinstance(state, State):
         if "create_state" in definition.hooks:
             making = instance.actor.create_state(actor_input)
-            made = await _within(limits.hook_time, "create_state", making)
+            made = await _within(instance, limits.hook_time, "create_state", making)
             assert definition.state is not None
             state.value = copied(definition.state.copy, made, "create_state")
         else:
@@ -117,7 +117,7 @@ async def _create(instance: Instance, given: Any) -> None:
     instance.watch_state()
     if "on_create" in definition.hooks:
         created = instance.actor.on_create(actor_input)
-        await _within(limits.hook_time, "on_create", created)
+        await _within(instance, limits.hook_time, "on_create", created)
         look_at_state(instance)
     rows = instance.gate.changes.rows
     writes, alarm = ((), None) if rows is None else rows.look()
@@ -148,6 +148,13 @@ def _first_state(instance: Instance) -> bytes | None:
     raise error_of(fault)
 
 
+async def _load_all(instance: Instance, record: ActorRecord) -> None:
+    await _load(instance, record)
+    instance.watch_state()
+    if record.alarm < math.inf:
+        await instance.schedule.load()
+
+
 async def _load(instance: Instance, record: ActorRecord) -> None:
     """Read the state, after the class has brought it into shape."""
     instance.is_stored, instance.generation = True, record.generation + 1
@@ -158,7 +165,7 @@ async def _load(instance: Instance, record: ActorRecord) -> None:
         if "on_migrate" in instance.definition.hooks:
             plain = None if stored is None else plain_of(stored)
             migrating = instance.actor.on_migrate(plain, new=False)
-            answer = await _within(instance.limits.wake_time, "on_migrate", migrating)
+            answer = await _within(instance, instance.limits.wake_time, "on_migrate", migrating)
             plain = plain if answer is None else answer
             if plain is not None:
                 state.migrate(plain, stored)
@@ -201,9 +208,8 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         again = await instance.runtime.records.load(record.id)  # a hook may have saved what it did
         assert again is not None
         instance.start_over()
-        instance.actor.__init__()
-        await _load(instance, again)
-        instance.watch_state()
+        call_user_code(instance.runtime, instance.actor.__init__)
+        await _load_all(instance, again)
         assert instance.journal is not None
         instance.journal.load(again.connections)
 
@@ -225,7 +231,20 @@ async def _leave(instance: Instance, stored: StoredConnection) -> None:
         await leave_at_start(conn)
 
 
-async def _within(seconds: float, hook: str, running: Awaitable[Any]) -> Any:
+async def _within(instance: Instance, seconds: float, hook: str, running: Awaitable[Any]) -> Any:
     with trio.move_on_after(seconds):
-        return await running
+        try:
+            return await user_code(instance.runtime, running)
+        except Exception as error:
+            instance.is_at_fault |= not _is_on_purpose(error)
+            raise
+    instance.is_at_fault = True
     raise late(hook, seconds)
+
+
+def _is_on_purpose(error: Exception) -> bool:
+    """Whether an application has raised it for its clients to see."""
+    on_purpose = (UserError, ValidationError)
+    if isinstance(error, ExceptionGroup):
+        return cast("ExceptionGroup[Exception]", error).split(on_purpose)[1] is None
+    return isinstance(error, on_purpose)

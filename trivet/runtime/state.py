@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from trivet.declare.errors import NotInTurnError, StateNotEnabled
-from trivet.declare.values import Shape
+from trivet.declare.values import Kept, Shape
 from trivet.runtime.store_faults import too_large
 from trivet.runtime.turn import action_of, turn_of
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["NO_STATE", "NoState", "State", "only_read"]
 
 NOTHING = object()
+NOTHING_KEPT = Kept(None)
 
 
 class State:
@@ -130,7 +131,7 @@ class State:
         return not self.touched or self._is_the_same() or self._encode() == self._stored
 
     def snapshot(self) -> Any:
-        """Return what ``roll_back`` needs to bring the state back as it is now.
+        """Return what ``differs_from`` compares the state with.
 
         Raises:
             ValidationError: If the state does not fit its type.
@@ -141,10 +142,15 @@ class State:
         """Whether the state is not as it was when the snapshot was made."""
         return bool(self.snapshot() != snapshot)
 
-    def roll_back(self, snapshot: Any) -> None:
-        """Bring the state back as it was."""
+    def keep(self) -> Kept:
+        """Return what ``roll_back`` needs to bring the state back as it is now."""
+        return Kept(self.value, is_immutable=self._shape.immutable)
+
+    def roll_back(self, kept: Kept) -> None:
+        """Bring the state back as it was: the same objects, which others may hold."""
         self.touched = True
-        self.value = snapshot if self._shape.immutable else self._shape.decode(snapshot)
+        kept.bring_back()
+        self.value = kept.value
 
     def _is_the_same(self) -> bool:
         """Whether it is the object that was captured last, and that one cannot change."""
@@ -249,13 +255,17 @@ class NoState:
         return True
 
     def snapshot(self) -> None:
-        """Have nothing to bring back."""
+        """Have nothing to compare."""
 
     def differs_from(self, snapshot: None) -> bool:
         """Never change."""
         return False
 
-    def roll_back(self, snapshot: None) -> None:
+    def keep(self) -> Kept:
+        """Have nothing to bring back."""
+        return NOTHING_KEPT
+
+    def roll_back(self, kept: Kept) -> None:
         """Have nothing to bring back."""
 
 

@@ -19,6 +19,7 @@ from trivet.declare.errors import ActionError, Error
 from trivet.protocol.faults import fault_of
 from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_instance
+from trivet.runtime.user_code import call_user_code
 
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
@@ -113,18 +114,18 @@ class StateWatch:
         now = self._snapshot()
         if now is UNFIT or now == self._seen:
             return
-        self._seen = now
+        self._seen, kept = now, state.keep()
         gate = self._instance.gate
         was_busy, self.is_looking, gate.is_busy = gate.is_busy, True, True
         try:
             with only_read(self._instance, reentrant_mutation):
-                self._instance.actor.on_state_change()
+                call_user_code(self._instance.runtime, self._instance.actor.on_state_change)
         except Exception as error:  # the actor's firewall: whoever's turn it is hears it
             self._failure = self._failure or error
         finally:
             self.is_looking, gate.is_busy = False, was_busy
         if self._snapshot() != now:
-            state.roll_back(now)
+            state.roll_back(kept)
             self._failure = self._failure or reentrant_mutation()
 
     def _snapshot(self) -> Any:

@@ -28,6 +28,7 @@ from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import wait_closed
 from trivet.runtime.subjects import about_connection
 from trivet.runtime.turn import current_turn, running_turn
+from trivet.runtime.user_code import user_code
 
 if TYPE_CHECKING:
     from trivet.ports.link import Frame, SocketEncoder
@@ -181,7 +182,8 @@ async def _serve(conn: SocketConnection) -> None:
     served_socket.set(conn)
     code, reason = NORMAL, ""
     try:
-        await conn.instance.actor.on_websocket(ActorSocket(conn))
+        served = conn.instance.actor.on_websocket(ActorSocket(conn))
+        await user_code(conn.instance.runtime, served)
     except Exception as error:  # the actor's firewall: its client is closed
         where = f"{conn.label} on_websocket"
         fault = fault_of(error, where=where, subject=about_connection(conn))

@@ -63,12 +63,16 @@ class Worker:
     async def _run(self) -> None:
         self._instance.context = trio.lowlevel.current_task().context
         self._instance.run_in_context = self._instance.context.run
-        while True:
-            try:
-                with trio.CancelScope() as self._scope:
-                    await self._serve(self._scope)
-            except Exception as error:
-                failed_while_cut(self._instance, error)
+        try:
+            while True:
+                try:
+                    with trio.CancelScope() as self._scope:
+                        await self._serve(self._scope)
+                except Exception as error:
+                    failed_while_cut(self._instance, error)
+        except Exception:  # of ours: the actor will crash, but first a call may have been granted
+            self._started = False
+            raise
 
     async def _serve(self, scope: trio.CancelScope) -> None:
         budget = CALLS_PER_CHECKPOINT

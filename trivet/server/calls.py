@@ -20,9 +20,10 @@ from trivet.declare.request import Request
 from trivet.logs import about
 from trivet.protocol.codec import CODECS, Codec
 from trivet.protocol.errors import DecodingError, EncodingError, OutgoingTooLong
-from trivet.protocol.faults import fault_of
+from trivet.protocol.faults import Fault, fault_of
 from trivet.protocol.handshake import parse_call_headers
 from trivet.protocol.messages import UNDEFINED, ActorSpecifier, HttpActionResponse
+from trivet.protocol.passing import RESTARTING, wrapped
 from trivet.protocol.percent import unquote
 from trivet.runtime.asking import ask, ask_connected
 from trivet.runtime.call import InstanceMoved
@@ -34,7 +35,7 @@ from trivet.server.exchange import Exchange
 from trivet.server.head import header_text
 from trivet.server.targets import find_actor, stopping
 
-__all__ = ["answer_call"]
+__all__ = ["answer_call", "specifier_of", "told_by"]
 
 GENERATION = 1
 
@@ -53,7 +54,7 @@ async def answer_call(exchange: Exchange) -> Answer:
     except Exception as error:  # the connection's firewall: the client gets it
         subject = about(actor=definition.name, peer=exchange.head.peer)
         fault = fault_of(error, where=f"a call of {definition.name}", subject=subject)
-        return fault_answer(fault, codec, call.specifier)
+        return fault_answer(told_by(call.asked, fault), codec, call.specifier)
 
 
 @attrs.define(eq=False)
@@ -64,6 +65,7 @@ class _HttpCall:
     address: Address
     request: Request
     specifier: ActorSpecifier | None = None
+    asked: Instance | None = None
 
     async def answer(self) -> Answer:
         limits = self.exchange.service.runtime.limits_of(self.definition)
@@ -102,6 +104,7 @@ class _HttpCall:
         while True:
             instance = await service.runtime.directory.awake(self.definition, self.address)
             self.specifier = specifier_of(instance)
+            self.asked = instance
             try:
                 if not self.definition.runs_call_hooks:
                     return await ask(instance, method, args, kwargs)
@@ -110,6 +113,7 @@ class _HttpCall:
                     instance, method, args, kwargs, params=params, request=request
                 )
             except InstanceMoved:
+                self.asked = None
                 if service.stopping.begun:
                     raise stopping(self.exchange.target) from None
 
@@ -151,6 +155,17 @@ class _HttpCall:
             "x-rivet-actor-key": header_text(self.specifier.key or ""),
         }
         return Answer(200, body, headers)
+
+
+def told_by(asked: Instance | None, fault: Fault) -> Fault:
+    """Return an error as clients may be told of it.
+
+    Args:
+        asked: The actor that was asked, if it came so far: it may have passed the error on.
+        fault: The error.
+    """
+    is_own = fault.reason == RESTARTING and asked is not None and asked.stopping
+    return fault if asked is None or is_own else wrapped(fault)
 
 
 def specifier_of(instance: Instance) -> ActorSpecifier:

@@ -44,7 +44,9 @@ class Head:
         headers: dict[str, str] = {}
         for raw_name, raw_value in request.headers:
             name, value = raw_name.decode("latin-1"), raw_value.decode("latin-1")
-            headers[name] = f"{headers[name]}, {value}" if name in headers else value
+            # HTTP/2 splits cookies, and their values may have commas (RFC 9113, section 8.2.3).
+            joint = "; " if name == "cookie" else ", "
+            headers[name] = f"{headers[name]}{joint}{value}" if name in headers else value
         target = request.target.decode("latin-1")
         return cls(request.method.decode("latin-1"), _origin_form(target), headers, peer, request)
 

@@ -22,9 +22,10 @@ from trivet.protocol.handshake import parse_call_headers
 from trivet.protocol.messages import UNDEFINED, ActorSpecifier
 from trivet.runtime.body_stream import BodyStream
 from trivet.runtime.call import InstanceMoved
+from trivet.runtime.instance import Instance
 from trivet.runtime.raw_request import ask_request
 from trivet.server.answers import Answer, refusal
-from trivet.server.calls import specifier_of
+from trivet.server.calls import specifier_of, told_by
 from trivet.server.exchange import Exchange
 from trivet.server.head import header_text
 from trivet.server.requests import raw_request_of
@@ -51,7 +52,8 @@ async def answer_request(exchange: Exchange) -> Answer:
     except Exception as error:  # the connection's firewall: the client gets it
         subject = about(actor=definition.name, peer=exchange.head.peer)
         where = f"a request to {definition.name}"
-        return refusal(fault_of(error, where=where, subject=subject), raw.specifier)
+        fault = fault_of(error, where=where, subject=subject)
+        return refusal(told_by(raw.asked, fault), raw.specifier)
 
 
 @attrs.define(eq=False)
@@ -60,6 +62,7 @@ class _RawRequest:
     definition: Definition
     address: Address
     specifier: ActorSpecifier | None = None
+    asked: Instance | None = None
 
     async def answer(self, request: Request) -> Answer:
         limits = self.exchange.service.runtime.limits_of(self.definition)
@@ -78,9 +81,11 @@ class _RawRequest:
         while True:
             instance = await service.runtime.directory.awake(self.definition, self.address)
             self.specifier = specifier_of(instance)
+            self.asked = instance
             try:
                 return await ask_request(instance, request, params)
             except InstanceMoved:
+                self.asked = None
                 if service.stopping.begun:
                     raise stopping(self.exchange.target) from None
 
@@ -92,9 +97,10 @@ class _RawRequest:
             "x-rivet-actor-generation": str(self.specifier.generation),
             "x-rivet-actor-key": header_text(self.specifier.key or ""),
         }
+        repeated = response.headers.repeated
         if isinstance(response.body, bytes):
             if len(response.body) > limit:
                 raise OutgoingTooLong(len(response.body), limit)
-            return Answer(response.status, response.body, headers)
+            return Answer(response.status, response.body, headers, repeated=repeated)
         assert isinstance(response.body, BodyStream)
-        return Answer(response.status, b"", headers, response.body)
+        return Answer(response.status, b"", headers, response.body, repeated)

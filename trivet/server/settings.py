@@ -17,6 +17,16 @@ __all__ = ["ServerSettings"]
 def _check_origins(_instance: object, _field: object, origins: Collection[str]) -> None:
     if isinstance(origins, str):
         raise TypeError(f"origins is a list of origins: origins=[{origins!r}]")
+    for origin in origins:
+        scheme, mark, host = origin.partition("://")
+        is_one = mark and scheme and host.rstrip("/") and "/" not in host.rstrip("/")
+        if origin not in {"*", "null"} and not is_one:
+            raise ValueError(f"an origin is like https://example.com, not {origin!r}")
+
+
+def _check_port(_instance: object, _field: object, port: int) -> None:
+    if not 0 <= port <= HIGHEST_PORT:
+        raise ValueError(f"a port is a number from 0 to {HIGHEST_PORT}, not {port}")
 
 
 def _check_base_path(_instance: object, _field: object, path: str) -> None:
@@ -42,6 +52,7 @@ def _as_sockets(given: socket.socket | Sequence[socket.socket] | None) -> tuple[
 
 
 LEAST_TOKEN = 16
+HIGHEST_PORT = 65535
 
 
 def _check_token(_instance: object, _field: object, token: str | None) -> None:
@@ -81,7 +92,7 @@ class ServerSettings:
     """
 
     host: str | None = "127.0.0.1"
-    port: int = 6420
+    port: int = attrs.field(default=6420, validator=_check_port)
     listening: Sequence[socket.socket] = attrs.field(default=(), converter=_as_sockets)
     ssl_context: ssl.SSLContext | None = None
     public: bool = False

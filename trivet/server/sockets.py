@@ -100,8 +100,16 @@ async def bind_sockets(host: str, port: int) -> list[trio.socket.SocketType]:
         port: 0 picks a free one.
 
     Raises:
-        OSError: If that is not possible.
+        OSError: If that is not possible; the text has the address.
     """
+    try:
+        return await _bind_all(host, port)
+    except OSError as error:
+        message = f"cannot listen on {host or '*'} port {port}: {error.strerror or error}"
+        raise type(error)(error.errno, message) from error
+
+
+async def _bind_all(host: str, port: int) -> list[trio.socket.SocketType]:
     found = await trio.socket.getaddrinfo(
         host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
     )

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 import trio
 
 from trivet.declare.errors import ValidationError
-from trivet.declare.values import Shape
+from trivet.declare.values import Kept, Shape
 from trivet.runtime.call import Call
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.runtime import Runtime
@@ -136,9 +136,9 @@ class _WatchedState(State):
         self.look(lawful=False, who=f"by the readonly action {action}")
         super().trusted(action, touched)
 
-    def roll_back(self, snapshot: Any) -> None:
+    def roll_back(self, kept: Kept) -> None:
         """Bring the state back as it was, which the runtime does in any task."""
-        super().roll_back(snapshot)
+        super().roll_back(kept)
         self.look(lawful=True)
 
     def _stored_form(self) -> object:

@@ -111,8 +111,16 @@ async def good(client: trivet.Client) -> None:
     vip = client.get(VipRoom, "gold")
     n: int = await vip.call(ChatRoom.send, "inherited action")
     await vip.call(VipRoom.champagne, 2)
+    async with room.with_params(Login("ann")).connect() as with_params:
+        reveal_type(await with_params.call(ChatRoom.send, "hi"))  # is int
     async with client.get(Counter, "c").connect() as c:
         n += await c.call(Counter.increment, by=2)
+    async with room.watch() as changes:
+        async for change in changes:
+            reveal_type(change)  # is Change
+            reveal_type(change.actor_id)  # is str | None
+            if change.status == "destroyed":
+                break
     raw = await room.call_by_name("anything", 1, 2)
     print(raw)
 

@@ -66,6 +66,8 @@ def open_file(
     """
     path = path.resolve()
     try:
+        if not path.parent.is_dir():
+            raise StorageError(f"{path} cannot be opened: there is no folder {path.parent}")
         if not path.exists():
             _create(path, migrations)
         if path.stat().st_size == 0:
