@@ -35,7 +35,7 @@ LINES: Final = {
 }
 """How many behaviours each group has."""
 
-WAITING: Final = {"sleep", "queues"}
+WAITING: Final = {"sleep"}
 """The features that some behaviours wait for."""
 
 HEADING = re.compile(r"^## .* \((\d+)\)\n\n`test_(\w+)\.py`", re.MULTILINE)
