@@ -27,7 +27,7 @@ class Worker(Actor[None]):
 
 
 class Careful(Worker):
-    new_jobs = Queue[str, str]()
+    new_jobs = Queue[str, str]()  # type: ignore[assignment]
 
 
 def test_a_queue_has_a_name_and_two_types() -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import trio
@@ -69,8 +69,10 @@ class Gated(Actor[None, str, str], name="gated"):
         assert conn.id in self.conns
         if conn.state == "broken":
             raise ValueError("secret")
-        answer: Any = "yes" if conn.state == "odd" else conn.state == "ann" or queue is Gated.news
-        return answer
+        if conn.state == "odd":
+            odd: Any = "yes"
+            return cast("bool", odd)
+        return conn.state == "ann" or queue is Gated.news
 
     @action(concurrent=True)
     async def read(self) -> str:

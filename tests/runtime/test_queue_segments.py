@@ -96,9 +96,8 @@ class Sent:
     async def ask(self, grain: str) -> None:
         async def wait() -> None:
             try:
-                self.results.append(
-                    await handle(self.runtime, Mill).send_and_wait(Mill.grain, grain)
-                )
+                result: str = await handle(self.runtime, Mill).send_and_wait(Mill.grain, grain)
+                self.results.append(result)
             except errors.ActionError as error:
                 self.results.append(error.code)
 
