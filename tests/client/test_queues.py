@@ -161,6 +161,8 @@ async def test_nobody_asks_for_the_messages_of_others(autojump_clock: MockClock)
         reply = await send(http, "answers", 5, wait=True, headers={"x_trivet_call": "secret"})
         assert reply.headers["x-trivet-call"] == "secret"
         assert answer(await send(http, "answers", None, headers=renewal)).response == 5
+        again = await send(http, "answers", 6, wait=True, headers={"x_trivet_call": "secret"})
+        assert answer(again).response == 5  # a name is given once
         other = gateway("worker", "b", path="/queue/answers")
         for headers in (renewal | {"x_trivet_call": "guess"}, {"x_trivet_renew": "1"}):
             assert (await send(http, "answers", None, headers=headers)).error == "actor.restarting"

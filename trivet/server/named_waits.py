@@ -30,13 +30,16 @@ KEEP: Final = 60.0
 MOST_KEPT: Final = 10_000
 
 
+_Place = tuple[str, str | None, tuple[str, ...], str]
+"""A name, and the actor it was given for: names of others do not count."""
+
+
 class _Wait:
     """What one client waits for."""
 
-    __slots__ = ("address", "completion", "rounds")
+    __slots__ = ("completion", "rounds")
 
-    def __init__(self, address: Address, completion: Completion) -> None:
-        self.address = address
+    def __init__(self, completion: Completion) -> None:
         self.completion = completion
         self.rounds = 0
 
@@ -50,51 +53,53 @@ class NamedWaits:
 
     def __init__(self, completions: Completions) -> None:
         self._completions = completions
-        self._waits: dict[str, _Wait] = {}
-        self._kept: dict[str, float] = {}  # until when, soonest first
+        self._waits: dict[_Place, _Wait] = {}
+        self._kept: dict[_Place, float] = {}  # until when, soonest first
 
     def __len__(self) -> int:
         """How many there are."""
         return len(self._waits)
 
-    def begin(self, name: str, address: Address, completion: Completion) -> None:
-        """Give a name to what a client waits for."""
-        self._waits[name] = _Wait(address, completion)
+    def knows(self, name: str, address: Address) -> bool:
+        """Whether a message has the name already: who sends it again only waits."""
+        return _place(name, address) in self._waits
 
-    def find(self, name: str | None, address: Address) -> Completion:
-        """Return what a client has begun to wait for.
+    def begin(self, name: str, address: Address, completion: Completion) -> None:
+        """Give a name to what a client waits for; the first that has it keeps it."""
+        wait = self._waits.setdefault(_place(name, address), _Wait(completion))
+        if wait.completion is not completion:
+            self._completions.forget(completion)
+
+    @contextmanager
+    def round(self, name: str, address: Address) -> Generator[Completion]:
+        """Keep what is waited for while the body runs, and for a while after.
 
         Raises:
             ActionError: ``actor.restarting`` if that is not known, or not any more.
         """
-        wait = None if name is None else self._waits.get(name)
-        if wait is None or not _are_same(wait.address, address):
+        place = _place(name, address)
+        wait = self._waits.get(place)
+        if wait is None:
             raise restarting()
-        return wait.completion
-
-    @contextmanager
-    def round(self, name: str) -> Generator[None]:
-        """Keep what is waited for while the body runs, and for a while after."""
-        wait = self._waits[name]
         wait.rounds += 1
-        self._kept.pop(name, None)
+        self._kept.pop(place, None)
         try:
-            yield
+            yield wait.completion
         finally:
             wait.rounds -= 1
             if not wait.rounds:
-                self._kept[name] = trio.current_time() + KEEP
+                self._kept[place] = trio.current_time() + KEEP
             self._let_go()
 
     def _let_go(self) -> None:
         now = trio.current_time()
         while self._kept:
-            name, until = next(iter(self._kept.items()))
+            place, until = next(iter(self._kept.items()))
             if until > now and len(self._kept) <= MOST_KEPT:
                 return
-            del self._kept[name]
-            self._completions.forget(self._waits.pop(name).completion)
+            del self._kept[place]
+            self._completions.forget(self._waits.pop(place).completion)
 
 
-def _are_same(one: Address, other: Address) -> bool:
-    return (one.actor_id, one.key, one.namespace) == (other.actor_id, other.key, other.namespace)
+def _place(name: str, address: Address) -> _Place:
+    return name, address.actor_id, address.key, address.namespace

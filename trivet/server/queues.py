@@ -74,8 +74,9 @@ class _HttpMessage:
         limits = self.exchange.service.runtime.limits_of(self.definition)
         headers = parse_call_headers(self.exchange.head.headers, max_params=limits.params)
         body = await self.exchange.read(_longest_body(limits))
-        if headers.renews:
-            return await self.answer_again(headers, limits)
+        name, waits = headers.call, self.exchange.service.waits
+        if headers.renews or (name is not None and waits.knows(name, self.address)):
+            return await self.answer_round(name or "", math.inf, limits)
         binding = self.binding()
         if binding is None:
             self.exchange.service.count("message_unknown")
@@ -88,30 +89,30 @@ class _HttpMessage:
             params=self.params(headers),
             request=attrs.evolve(self.request, body=body),
         )
-        await self.put_in_time(posting, headers)
+        try:
+            await self.put_in_time(posting, headers)
+        except BaseException:
+            self.forget(posting.completion)
+            raise
         if posting.completion is None:
             return self.result(COMPLETED, limits)
         patience = math.inf if sent.timeout is None else sent.timeout / 1000
-        if headers.call is None:
+        if name is None:
             try:
                 return self.result(await self.wait(posting.completion, patience), limits)
             finally:
-                self.exchange.service.runtime.completions.forget(posting.completion)
-        self.exchange.service.waits.begin(headers.call, self.address, posting.completion)
-        return await self.answer_round(headers.call, posting.completion, patience, limits)
+                self.forget(posting.completion)
+        waits.begin(name, self.address, posting.completion)
+        return await self.answer_round(name, patience, limits)
 
-    async def answer_again(self, headers: CallHeaders, limits: Limits) -> Answer:
-        """Go on waiting for a message that was put in by an earlier request."""
-        completion = self.exchange.service.waits.find(headers.call, self.address)
-        assert headers.call is not None  # it was found
-        return await self.answer_round(headers.call, completion, math.inf, limits)
-
-    async def answer_round(
-        self, name: str, completion: Completion, patience: float, limits: Limits
-    ) -> Answer:
-        with self.exchange.service.waits.round(name):
+    async def answer_round(self, name: str, patience: float, limits: Limits) -> Answer:
+        with self.exchange.service.waits.round(name, self.address) as completion:
             answer = self.result(await self.wait(completion, min(patience, ROUND)), limits)
         return attrs.evolve(answer, headers={**answer.headers, "x-trivet-call": name})
+
+    def forget(self, completion: Completion | None) -> None:
+        if completion is not None:
+            self.exchange.service.runtime.completions.forget(completion)
 
     def binding(self) -> QueueBinding | None:
         try:
