@@ -61,11 +61,6 @@ async def test_a_session(encoding: str, autojump_clock: MockClock) -> None:
         assert await client.receive() == ActionResponse(4, 4)
 
 
-async def test_the_default_encoding_is_json(autojump_clock: MockClock) -> None:
-    async with serving() as site, site.websocket(CONNECT, "rivet") as socket:
-        assert isinstance(await Client(socket, "json").receive(), Init)
-
-
 async def test_the_direct_form(autojump_clock: MockClock) -> None:
     async with serving() as site:
         actor_id = (await site.http().call("add", 1)).headers["x-rivet-actor"]
