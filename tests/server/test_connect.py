@@ -90,12 +90,6 @@ async def test_an_own_client_gets_its_own_subprotocol(autojump_clock: MockClock)
             await client.send(ActionRequest(1, "wait", [0.0], deadline=5000))
 
 
-async def test_a_client_without_subprotocols_is_served(autojump_clock: MockClock) -> None:
-    async with serving() as site, site.websocket(CONNECT) as socket:
-        assert socket.subprotocol is None
-        assert isinstance(await Client(socket, "json").receive(), Init)
-
-
 async def test_trio_websocket_is_served_too(autojump_clock: MockClock) -> None:
     async with serving() as site, trio.open_nursery() as nursery:
         socket: WebSocketConnection = await wrap_client_stream(
@@ -135,28 +129,31 @@ async def test_early_frames_are_kept(autojump_clock: MockClock) -> None:
 # -- what clients do wrong -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("encoding", "message"),
-    [
-        ("json", "{"),
-        ("json", '{"body":{"tag":"Nothing","val":{}}}'),
-        ("json", b"\x00"),
-        ("bare", "text"),
-        ("bare", b"\x04\x00\x09"),
-        ("cbor", b"\xff"),
-    ],
-)
-async def test_a_message_that_cannot_be_read_closes(
-    encoding: str, message: str | bytes, autojump_clock: MockClock
+async def test_a_message_beyond_its_limit_closes(autojump_clock: MockClock) -> None:
+    async with (
+        serving(limits=Limits(message_in=200)) as site,
+        site.websocket(CONNECT, "rivet") as socket,
+    ):
+        client = Client(socket, "json")
+        await client.receive()
+        await client.send(ActionRequest(0, "echo", ["x" * 200]))
+        assert await client.closed() == (1011, "message.incoming_too_long")
+
+
+async def test_an_answer_beyond_its_limit_is_an_error_of_the_call(
+    autojump_clock: MockClock,
 ) -> None:
     async with (
-        serving() as site,
-        site.websocket(CONNECT, "rivet", f"rivet_encoding.{encoding}") as socket,
+        serving(limits=Limits(message_out=300)) as site,
+        site.websocket(CONNECT, "rivet") as socket,
     ):
-        client = Client(socket, encoding)
+        client = Client(socket, "json")
         await client.receive()
-        await socket.send(message)
-        assert await client.closed() == (1011, "actor.invalid_request")
+        await client.send(ActionRequest(0, "large", [300]), ActionRequest(1, "large", [1]))
+        error = await client.receive()
+        assert isinstance(error, ErrorMessage)
+        assert (error.group, error.code, error.action_id) == ("message", "outgoing_too_long", 0)
+        assert await client.receive() == ActionResponse(1, "x")
 
 
 async def test_a_flood_of_frames_closes(autojump_clock: MockClock) -> None:

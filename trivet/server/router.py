@@ -17,7 +17,7 @@ from trivet.logs import about
 from trivet.protocol.faults import fault_of
 from trivet.protocol.gateway import GatewayTarget, parse_gateway
 from trivet.protocol.handshake import target_of_headers
-from trivet.server.actors import create_actor, get_or_create_actor, list_actors
+from trivet.server.actors import create_actor, get_or_create_actor, list_actors, namespace_in
 from trivet.server.answers import Answer, RequestError, not_built, refusal
 from trivet.server.calls import answer_call
 from trivet.server.exchange import Exchange, Handler
@@ -52,7 +52,9 @@ def _managing(handler: Handler) -> Handler:
     async def guarded(exchange: Exchange) -> Answer:
         service = exchange.service
         service.admin.check(exchange.head)
-        await service.authorizer.find(exchange.name, exchange.request("manage"))
+        namespace = namespace_in(exchange.query)
+        request = exchange.request("manage", namespace)
+        await service.authorizer.find(exchange.name, request, anywhere=namespace is None)
         return await handler(exchange)
 
     return guarded
