@@ -223,13 +223,17 @@ class Connection(Conn[Any]):
         return True
 
     def open(self) -> None:
-        """Say Init, then what was sent before it."""
+        """Say Init, then what was sent before it.
+
+        Raises:
+            OutgoingTooLong: If Init is longer than a message may be; it is not open then.
+        """
         assert self.inbox is not None
+        frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         self.step(ConnectionEvent.OPEN)
         if self.instance.journal is not None:
             self.instance.journal.enter(self)
             self.instance.autosave()
-        frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         with self.inbox.held():  # a client in this process may call as soon as it hears Init
             self.instance.gate.emit(lambda: self.greet(frame))
             unsent, self._unsent = self._unsent, None

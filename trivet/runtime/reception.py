@@ -97,8 +97,13 @@ class Reception:
         conn.set_state(self._instance.definition.default_conn_state())
         self.show(conn)
         inbox.connection = conn
-        conn.open()
-        inbox.pump()
+        try:
+            conn.open()
+        except Error as error:  # Init is too long
+            conn.refuse(error, "was refused")
+            inbox.decided()
+        else:
+            inbox.pump()
         return conn
 
     def show(self, conn: Connection) -> None:
