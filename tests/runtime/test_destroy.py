@@ -142,6 +142,9 @@ async def test_over_a_connection_it_comes_before_the_close(
         assert other.frames[1:] == [("event", "said", "farewell")]
         end = 2 if name == "end" else 5
         assert LOG[-2:] == [f"destroy {end}", f"destroy {end}"]
+        assert trio.current_time() == end
+        assert not link.aborted
+        assert not other.aborted
         assert awake(runtime, Mortal) is None
 
 

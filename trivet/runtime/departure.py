@@ -117,6 +117,7 @@ async def _wait_closed(connections: Iterable[Connection], seconds: float) -> Non
         conn.inbox
         for conn in connections
         if conn.inbox is not None and conn.inbox.connection is conn
+        if conn.close_cause != "destroy"  # the last to close
     ]
     await _wait_links(inboxes, seconds)
 
