@@ -36,9 +36,6 @@ PLAIN = (int, str, bool, float, bytes)
 LATER_HOOKS = {
     "can_publish": "queues",
 }
-LATER_OPTIONS = {
-    "hibernate_websockets": "hibernation of raw WebSockets",
-}
 HOOKS = (
     "on_migrate",
     "create_state",
@@ -136,9 +133,6 @@ class _Reader:
         for hook, feature in LATER_HOOKS.items():
             if self.overrides(hook):
                 not_built(f"{feature} ({self.where}.{hook})")
-        for option, feature in LATER_OPTIONS.items():
-            if getattr(self.options, option) not in (None, False):
-                not_built(f"{feature} ({self.where}, {option}=)")
 
     def overrides(self, hook: str) -> bool:
         mine, theirs = getattr(self.actor, hook), getattr(self.root, hook)

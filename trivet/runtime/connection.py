@@ -313,6 +313,9 @@ class Connection(Conn[Any]):
         """Whether it is visible: from the end of its preflight until somebody closes it."""
         return self.phase in STANDING
 
+    def hibernate(self) -> None:
+        """Make ready to be left to the next instance."""
+
     def park(self) -> None:
         """Leave the link to the next instance.
 

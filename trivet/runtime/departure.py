@@ -93,11 +93,13 @@ def _open(instance: Instance) -> list[Connection]:
 
 
 def _close_others(instance: Instance) -> None:
-    """Close what cannot wait for the next instance."""
+    """Close what cannot wait for the next instance, and make the others ready for it."""
     for conn in _open(instance):
         if not _can_wait(conn):
             _close(conn)
-        elif not conn.greeted:
+        elif conn.greeted:
+            conn.hibernate()
+        else:
             conn.reopen()
 
 
