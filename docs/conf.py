@@ -13,6 +13,7 @@ project_copyright = f"2026, {author}"
 
 extensions = [
     "lifecycle_diagram",
+    "limits_table",
     "myst_parser",
     "sphinx.ext.autodoc",
     "sphinx.ext.napoleon",

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
 import re
 import runpy
+import sys
+from functools import partial
 from pathlib import Path
 
 import pytest
+import trio
 
 import trivet
 from examples.chat_room import ChatRoom, Login, Message, registry
@@ -58,6 +62,8 @@ async def test_states_change_in_turns_only() -> None:
             "examples.kitchen",
             "1 order waits\nsoup, dish 1\nauth.forbidden: Forbidden\n",
         ),
+        ("examples.kicked", "disconnected connected\nheard I am back\nclosed: no advertising\n"),
+        ("examples.namespaces", "blue 1\ngreen 1\nblue 2\ndefault 1\n"),
         ("examples.raw_http", "200 ['lovely place']\n3\n2\n1\n"),
         (
             "examples.raw_websocket",
@@ -80,6 +86,24 @@ def test_what_is_stored_outlives_the_program(
     for _ in range(2):
         runpy.run_module("examples.durable", run_name="__main__")
     assert capsys.readouterr().out == "1 visit to paris\n2 visits to paris\n"
+
+
+async def test_what_is_below_each_curl_is_what_it_shows(
+    tmp_path: Path, nursery: trio.Nursery
+) -> None:
+    """Wherever curl is missing, too: what stands in for it knows the options of the example."""
+    server: trivet.Server = await nursery.start(partial(trivet.serve, registry, port=0))
+    curl = tmp_path / "curl"
+    curl.write_text(f'#!/bin/sh\nexec {sys.executable} {ROOT / "tests/curl.py"} "$@"\n')
+    curl.chmod(0o700)
+    script = ROOT / "examples/with_curl.sh"
+    path = f"{tmp_path}{os.pathsep}{os.environ['PATH']}"
+    ran = await trio.run_process(
+        ["sh", str(script), server.url], capture_stdout=True, env={**os.environ, "PATH": path}
+    )
+    shown = [line[2:] for line in script.read_text().splitlines() if line.startswith("# {")]
+    assert ran.stdout.decode().splitlines() == shown
+    assert len(shown) == script.read_text().count("curl ")
 
 
 def test_the_readme_shows_parts_of_examples() -> None:

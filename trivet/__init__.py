@@ -34,6 +34,7 @@ from trivet.declare.handle import (
     Handle,
     Subscription,
 )
+from trivet.declare.headers import Headers
 from trivet.declare.interfaces import (
     Conn,
     ConnMap,
@@ -77,6 +78,7 @@ __all__ = [
     "FetchedResponse",
     "Forbidden",
     "Handle",
+    "Headers",
     "KeyValue",
     "Limits",
     "MemoryStorage",

@@ -77,6 +77,18 @@ ATTACKS: Final = (
         answered(408, "api.request_timeout"),
         patient=True,
     ),
+    Attack(
+        "raw: 20 MiB that do not come",
+        (post(b"content-length: 20971520", rest=b"x"),),
+        answered(408, "api.request_timeout"),
+        patient=True,
+    ),
+    Attack(
+        "raw socket: 32 MiB that do not come",
+        (SOCKET + b"\x82\xff" + (32 * 1024 * 1024).to_bytes(8, "big") + bytes(5),),
+        closed(1008, "message.incoming_too_slow"),
+        patient=True,
+    ),
     Attack("raw: RST in the middle of an upload", (post(CHUNKED, rest=b"3\r\na"), RST), None),
     Attack("raw: RST at a stream", (request("GET", raw("/endless")), RST), None),
     Attack("raw socket: RST at once", (SOCKET, RST), None),

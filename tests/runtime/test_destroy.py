@@ -111,7 +111,7 @@ async def test_the_answer_comes_when_it_is_gone(
         actor_id = await handle(runtime, Mortal).resolve()
         assert await call(runtime, getattr(Mortal, name)) == "ending"
         assert trio.current_time() == after
-        assert LOG == ["create 0", f"destroy {after - 2}", f"destroyed {after}"]
+        assert ["create 0", f"destroy {after - 2}", f"destroyed {after}"] == LOG
         assert await runtime.storage.load(actor_id) is None
         await missing(runtime, actor_id)
         assert await call(runtime, Mortal.add, "b") == ["b"]
@@ -136,9 +136,9 @@ async def test_over_a_connection_it_comes_before_the_close(
             one.subscribe("said")
             await one.gets("init")
         number = link.call(name)
-        assert await link.closed() == (4001, "actor.destroyed")
+        assert await link.closed() == (4002, "actor.destroyed")
         assert link.frames[1:] == [("event", "said", "farewell"), ("reply", number, "ending")]
-        assert await other.closed() == (4001, "actor.destroyed")
+        assert await other.closed() == (4002, "actor.destroyed")
         assert other.frames[1:] == [("event", "said", "farewell")]
         end = 2 if name == "end" else 5
         assert LOG[-2:] == [f"destroy {end}", f"destroy {end}"]
@@ -222,7 +222,7 @@ async def test_an_actor_that_goes_to_sleep_may_be_destroyed_instead(
         actor_id = (await wake(runtime, Wavering)).actor_id
         await put_away(runtime, Wavering)
         assert LOG == ["create 0", "sleep 0", "asleep 0", "destroy 0", "destroyed 2", "destroy 2"]
-        assert link.closing == (4001, "actor.destroyed")
+        assert link.closing == (4002, "actor.destroyed")
         await missing(runtime, actor_id, Wavering)
 
 

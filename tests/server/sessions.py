@@ -42,16 +42,21 @@ class Client:
         )
 
     async def closed(self) -> tuple[int, str]:
-        """Wait for the server's close, and tell its code and reason."""
-        with pytest.raises(ConnectionClosed) as caught:
-            await self._receive_for_ever()
-        close = caught.value.rcvd
-        assert close is not None
-        return close.code, close.reason
+        return await closed_with(self.socket)
 
-    async def _receive_for_ever(self) -> None:
-        while True:
-            await self.socket.recv()
+
+async def closed_with(socket: ClientConnection) -> tuple[int, str]:
+    """Wait for the server's close, and tell its code and reason."""
+    with pytest.raises(ConnectionClosed) as caught:
+        await _receive_for_ever(socket)
+    close = caught.value.rcvd
+    assert close is not None
+    return close.code, close.reason
+
+
+async def _receive_for_ever(socket: ClientConnection) -> None:
+    while True:
+        await socket.recv()
 
 
 def params(text: str) -> str:

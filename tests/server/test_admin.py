@@ -16,8 +16,8 @@ from trivet.server.settings import ServerSettings
 TOKEN = "an-operators-token"
 MANAGING = [
     ("GET", "/actors?name=room", 200),
-    ("DELETE", "/actors/a", 501),
-    ("POST", "/actors/a/sleep", 501),
+    ("DELETE", "/actors/a", 200),
+    ("POST", "/actors/a/sleep", 404),
 ]
 
 

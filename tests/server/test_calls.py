@@ -28,26 +28,6 @@ async def call(
 
 
 @pytest.mark.parametrize("encoding", ["bare", "cbor", "json"])
-async def test_a_call_in_each_encoding(encoding: str, autojump_clock: MockClock) -> None:
-    async with serving() as site:
-        codec = CODECS[encoding]
-        reply = await call(site.http(), gateway(path="/action/add"), 5, encoding=encoding)
-        assert reply.status == 200
-        assert reply.headers["content-type"] == codec.content_type
-        assert codec.decode_action_response(reply.body).output == 5
-
-
-@pytest.mark.parametrize("encoding", ["bare", "cbor", "json"])
-@pytest.mark.parametrize("value", [None, 5, 2**40, "é", [1, [2]], {"a": {"b": 1.5}}, b"\x00\xff"])
-async def test_values_go_and_come_back(
-    encoding: str, value: object, autojump_clock: MockClock
-) -> None:
-    async with serving() as site:
-        reply = await call(site.http(), gateway(path="/action/echo"), value, encoding=encoding)
-        assert CODECS[encoding].decode_action_response(reply.body).output == value
-
-
-@pytest.mark.parametrize("encoding", ["bare", "cbor", "json"])
 async def test_an_actor_error_is_in_the_encoding_of_the_call(
     encoding: str, autojump_clock: MockClock
 ) -> None:
@@ -61,14 +41,6 @@ async def test_an_actor_error_is_in_the_encoding_of_the_call(
         assert error.actor is not None
         assert error.actor.key == "a"
         assert "x-rivet-error" not in reply.headers
-
-
-async def test_an_unknown_encoding_is_json(autojump_clock: MockClock) -> None:
-    async with serving() as site:
-        body = b'{"args":[2]}'
-        address = gateway(path="/action/add")
-        reply = await site.http().request("POST", address, body, x_rivet_encoding="morse")
-        assert reply.json == {"output": 2}
 
 
 async def test_the_answer_names_the_actor(autojump_clock: MockClock) -> None:
@@ -113,25 +85,6 @@ async def test_get_does_not_create(autojump_clock: MockClock) -> None:
         assert (reply.status, reply.error) == (404, "actor.not_found")
         await site.http().call("add")
         assert (await call(site.http(), address)).json == {"output": 1}
-
-
-async def test_arguments_may_be_missing_or_no_list(autojump_clock: MockClock) -> None:
-    async with serving() as site:
-        http = site.http()
-        address = gateway(path="/action/add")
-        assert (await http.request("POST", address, b"")).json == {"output": 1}
-        assert (await http.request("POST", address, b"{}")).json == {"output": 2}
-        assert (await http.request("POST", address, b'{"args":null}')).json == {"output": 3}
-        assert (await http.request("POST", address, b'{"args":4}')).json == {"output": 7}
-
-
-@pytest.mark.parametrize("body", [b"{", b"[]", b'{"args":[1]}x', b"\xff", b'{"args":[NaN]}'])
-async def test_a_malformed_body_is_an_invalid_request(
-    body: bytes, autojump_clock: MockClock
-) -> None:
-    async with serving() as site:
-        reply = await site.http().request("POST", gateway(path="/action/add"), body)
-        assert (reply.status, reply.error) == (400, "actor.invalid_request")
 
 
 @pytest.mark.parametrize(

@@ -61,11 +61,6 @@ async def test_a_session(encoding: str, autojump_clock: MockClock) -> None:
         assert await client.receive() == ActionResponse(4, 4)
 
 
-async def test_the_default_encoding_is_json(autojump_clock: MockClock) -> None:
-    async with serving() as site, site.websocket(CONNECT, "rivet") as socket:
-        assert isinstance(await Client(socket, "json").receive(), Init)
-
-
 async def test_the_direct_form(autojump_clock: MockClock) -> None:
     async with serving() as site:
         actor_id = (await site.http().call("add", 1)).headers["x-rivet-actor"]
@@ -93,12 +88,6 @@ async def test_an_own_client_gets_its_own_subprotocol(autojump_clock: MockClock)
             await client.receive()
             await client.send(ActionRequest(0, "wait", [30.0], deadline=1000))
             await client.send(ActionRequest(1, "wait", [0.0], deadline=5000))
-
-
-async def test_a_client_without_subprotocols_is_served(autojump_clock: MockClock) -> None:
-    async with serving() as site, site.websocket(CONNECT) as socket:
-        assert socket.subprotocol is None
-        assert isinstance(await Client(socket, "json").receive(), Init)
 
 
 async def test_trio_websocket_is_served_too(autojump_clock: MockClock) -> None:
@@ -138,30 +127,6 @@ async def test_early_frames_are_kept(autojump_clock: MockClock) -> None:
 
 
 # -- what clients do wrong -----------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("encoding", "message"),
-    [
-        ("json", "{"),
-        ("json", '{"body":{"tag":"Nothing","val":{}}}'),
-        ("json", b"\x00"),
-        ("bare", "text"),
-        ("bare", b"\x04\x00\x09"),
-        ("cbor", b"\xff"),
-    ],
-)
-async def test_a_message_that_cannot_be_read_closes(
-    encoding: str, message: str | bytes, autojump_clock: MockClock
-) -> None:
-    async with (
-        serving() as site,
-        site.websocket(CONNECT, "rivet", f"rivet_encoding.{encoding}") as socket,
-    ):
-        client = Client(socket, encoding)
-        await client.receive()
-        await socket.send(message)
-        assert await client.closed() == (1011, "actor.invalid_request")
 
 
 async def test_a_message_beyond_its_limit_closes(autojump_clock: MockClock) -> None:

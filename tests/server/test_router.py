@@ -92,8 +92,6 @@ async def test_a_method_that_is_not_allowed(
 @pytest.mark.parametrize(
     ("method", "address", "feature"),
     [
-        ("DELETE", "/actors/a", "destroying of actors"),
-        ("POST", "/actors/a/sleep", "sleep"),
         ("POST", gateway(path="/queue/jobs"), "queues"),
         ("GET", gateway(path="/inspector/state"), "inspector"),
         ("GET", gateway(path="/metrics"), "metrics"),

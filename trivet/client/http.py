@@ -20,6 +20,7 @@ import trio
 
 from trivet.client.endpoint import StreamOpener
 from trivet.declare.errors import ConnectionLost
+from trivet.declare.headers import Headers
 from trivet.protocol.client import MAX_FRAME
 from trivet.protocol.errors import IncomingTooLong
 
@@ -72,12 +73,10 @@ class HttpStream:
 
     def __init__(self, head: h11.Response, next_piece: NextPiece) -> None:
         self.status = head.status_code
-        self.headers: dict[str, str] = {}
+        self.headers = Headers(
+            (name.decode(), value.decode("latin-1")) for name, value in head.headers
+        )
         self._next_piece = next_piece
-        for raw_name, raw_value in head.headers:
-            name, value = raw_name.decode(), raw_value.decode("latin-1")
-            before = self.headers.get(name)
-            self.headers[name] = value if before is None else f"{before}, {value}"
 
     def __aiter__(self) -> Self:
         """Return the answer itself."""

@@ -13,6 +13,7 @@ from trivet.client.http import HttpPool, HttpRequest, HttpResponse, HttpStream
 from trivet.client.reconnect import repeat_delay
 from trivet.declare.errors import ActionError, Error
 from trivet.declare.fetching import StreamedResponse
+from trivet.declare.headers import Headers
 from trivet.declare.request import Request
 from trivet.protocol.close import parse_reason
 from trivet.protocol.faults import ERROR_HEADER, Fault, error_of
@@ -84,7 +85,7 @@ async def fetch(
 
 
 def _visible(response: HttpStream) -> StreamedResponse:
-    headers = {name: value for name, value in response.headers.items() if name not in _OF_THE_WAY}
+    headers = Headers(pair for pair in response.headers.pairs if pair[0] not in _OF_THE_WAY)
     return StreamedResponse(response.status, headers, aiter(response))
 
 

@@ -331,7 +331,8 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         It is asked before any actor is looked up, created or woken, and never for calls within
         this process. ``request.intent`` says what is wanted; an address that creates the actor it
         does not find asks for ``create`` as well. A request that names its actor by id is shown to
-        every class that has the hook. Only ``True`` lets a request through: an exception, another
+        every class that has the hook; if it names no namespace, first as one for ``"default"``,
+        and with that of the actor where that is another. Only ``True`` lets a request through: an exception, another
         answer, or none within the limit of hooks, refuses it.
         """
         return True

@@ -69,6 +69,18 @@ class Error(Exception):
     def __str__(self) -> str:
         return f"{self.group}.{self.code}: {self.message}"
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({str(self)!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Copy without ``__init__``, whose parameters are a subclass's own."""
+        return _copy_of, (type(self), *self.args), vars(self)
+
+
+def _copy_of(cls: type[Error], *args: object) -> Error:
+    """Make an error that is still without its attributes."""
+    return cls.__new__(cls, *args)
+
 
 class ActionError(Error):
     """What the actor's side reports to whoever called or connected."""

@@ -12,8 +12,8 @@ from typing import Any
 import attrs
 
 from trivet.declare.errors import Error
+from trivet.declare.headers import Headers, checked_headers, is_token
 from trivet.declare.request import Request
-from trivet.declare.response import checked_headers, is_token
 
 __all__ = ["LONGEST_BODY", "Fetch", "FetchedResponse", "StreamedResponse", "fetch_request"]
 
@@ -29,11 +29,11 @@ class FetchedResponse:
     """A complete response of an actor.
 
     Attributes:
-        headers: By lower-case name.
+        headers: By lower-case name; ``headers.get_all`` has each value of one that repeats.
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     body: bytes = attrs.field(repr=False)
 
     @property
@@ -55,11 +55,11 @@ class StreamedResponse:
     """A response of an actor, of which the body is still to come: iterate over its pieces.
 
     Attributes:
-        headers: By lower-case name.
+        headers: By lower-case name; ``headers.get_all`` has each value of one that repeats.
     """
 
     status: int
-    headers: Mapping[str, str]
+    headers: Headers
     _pieces: AsyncIterator[bytes] = attrs.field(repr=False)
 
     def __aiter__(self) -> AsyncIterator[bytes]:

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 
 from trivet.declare.features import not_built
 from trivet.declare.fetching import Fetch, fetch_request
+from trivet.declare.keys import check_key
 from trivet.declare.target import (
     Address,
     ConnectionStatus,
@@ -260,7 +261,11 @@ class Client:
         writes ``client.get(...).call(...)`` in a loop.
         """
         name = actor, key, create
-        handle = self._handles.get(name)
+        try:
+            handle = self._handles.get(name)
+        except TypeError:  # a list is no part of a key, and cannot be looked up either
+            check_key(key)
+            raise
         if handle is None:
             target = self._transport.target(actor, Address(key=key, create=create))
             if len(self._handles) >= REMEMBERED_HANDLES:
@@ -298,7 +303,10 @@ class Client:
             ValueError: If the key breaks a limit.
         """
         if input is None:
-            return self._handles.get((actor, key, True)) or self._handle(actor, key, True)
+            try:
+                return self._handles[actor, key, True]
+            except (KeyError, TypeError):  # it is new, or cannot be a key
+                return self._handle(actor, key, True)
         return Handle(self._transport.target(actor, Address(key=key, create=True, input=input)))
 
     @overload

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
 __all__ = [
     "MAX_KEY",
@@ -133,10 +133,21 @@ def key_from_query(text: str) -> Key:
 
 def _check_part(index: int, part: object) -> str:
     if not isinstance(part, str):
-        raise InvalidKeyError(f"part {index} of the key is no text but {type(part).__name__}")
+        raise InvalidKeyError(f"part {index} of the key is no text but {_instead(part)}")
     if len(_encoded(part, f"part {index} of the key")) > MAX_KEY_PART:
         raise InvalidKeyError(f"part {index} of the key is longer than {MAX_KEY_PART} bytes")
     return part
+
+
+def _instead(part: object) -> str:
+    """Say what a part is that is no text, and how it is written; such come from no network."""
+    what = type(part).__name__
+    if isinstance(part, list | tuple):
+        texts = [inner for inner in cast("Iterable[object]", part) if isinstance(inner, str)]
+        shown = ", ".join(f'"{text}"' for text in texts) or "..."
+        return f"{what}: write its parts one by one, get(A, {shown})"
+    how = f", str({part})" if isinstance(part, int) else ""
+    return f"{what}: the parts of a key are texts{how}"
 
 
 def _encoded(text: str, what: str) -> bytes:

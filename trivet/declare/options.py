@@ -75,6 +75,70 @@ class Limits:
     The same type fits an actor class, ``Registry``, ``serve`` and ``open_runtime``; what a class
     sets wins over the registry, and that over the server.
 
+    Attributes:
+        message_in: Bytes of a message to an actor. A longer one closes its connection with 1011
+            ``message.incoming_too_long``, and is answered with 400 over HTTP.
+        message_out: Bytes of a message to a client. A longer result fails its call with
+            ``message.outgoing_too_long``; a longer event closes the connection with 1011.
+        frame: Bytes of a message of a raw WebSocket, 32 MiB at most. A longer one closes it with
+            1011 ``message.incoming_too_long``, or 1009 beyond 32 MiB.
+        fragments: Fragments of one message. More close the WebSocket with 1009.
+        frame_rate: Frames and HTTP requests a second of one connection. More close a WebSocket
+            with 1008 ``connection.flooding``, and are answered with 429 ``guard.rate_limit``;
+            requests of this machine are not counted.
+        frame_burst: Frames and requests at once after a pause. The same as beyond ``frame_rate``.
+        params: Bytes of connection params, in JSON. ``message.incoming_too_long``.
+        input: Bytes of an actor's input, as CBOR. 400 ``message.incoming_too_long``; in a URL it
+            has 4 KiB at most.
+        request_head: Bytes of an HTTP request's line and headers. 431 ``api.head_too_large``.
+        request_headers: Headers of an HTTP request. 431 ``api.head_too_large``.
+        request_head_time: Seconds for the head to arrive. 408 ``api.request_timeout``.
+        request_body: Bytes of a raw HTTP request's body, and of a response that is not streamed.
+            400 ``message.incoming_too_long`` or ``message.outgoing_too_long``.
+        unfinished_bytes: Bytes that all clients together have sent of messages and bodies that are
+            not complete. Who sends more of theirs gets 503 ``guard.unfinished_full``, or is closed
+            with 1013 and that reason; ``message_in`` bytes of each connection are not counted.
+        mailbox: Requests that wait for an actor. Further ones fail with ``actor.overloaded``.
+        mailbox_per_connection: Requests of one connection in the mailbox. Further ones wait in
+            its inbox.
+        mailbox_wait: Seconds that a request without a deadline waits. Then it is dropped with
+            ``actor.overloaded``.
+        inbox_messages: Messages of one connection that wait for room in the mailbox. More close it
+            with 1008 ``connection.flooding``; a raw WebSocket is not read meanwhile.
+        inbox_bytes: Bytes of these messages. The same.
+        outbox_messages: Messages that a client has not taken yet. More close it with 1013
+            ``slow_consumer``, unless the event's ``overflow`` says otherwise.
+        outbox_bytes: Bytes of these messages. The same.
+        park_time: Seconds for an actor to start for a message of a client that stayed connected.
+            Then the client is closed with 1011 ``actor.starting``.
+        hook_time: Seconds for each hook that has no other bound. It is cut, and whoever waits for
+            it gets ``actor.callback_timed_out``.
+        wake_time: Seconds for ``on_wake`` and for ``on_migrate``. The start fails with
+            ``actor.callback_timed_out``.
+        opening_time: Seconds for a client to be let in. It is closed with 1011
+            ``actor.starting``, and comes back by itself.
+        close_time: Seconds for the outbox to drain and the closing handshake. Then the socket is
+            closed all the same.
+        ping_after: Seconds of silence before a client is pinged. It may be silent for
+            ``dead_after`` more.
+        dead_after: Seconds of silence after that. The connection is closed, and its cause is
+            ``"network"``.
+        grace: Seconds for an actor to stop. What still runs is cut, and a warning names it.
+        state_limit: Bytes of the encoded state, 16 MiB at most. The turn fails with
+            ``actor.state_too_large``, and the actor is as it was stored last.
+        save_interval: Seconds between saves with ``durability="interval"``. As much is lost in a
+            crash.
+        kv_key: Bytes of a key of ``self.kv``. ``kv.key_too_large``.
+        kv_value: Bytes of a value of ``self.kv``. ``kv.value_too_large``.
+        kv_batch_keys: Keys that one call of ``self.kv`` may name. ``kv.too_many_keys``.
+        kv_batch: Bytes of keys and values that one call of ``self.kv`` sets.
+            ``kv.batch_too_large``.
+        connections_per_address: Connections of one peer address. Further ones are closed; behind a
+            trusted proxy they get ``guard.service_unavailable``.
+        openings_per_address: Connections of one address that are not let in yet. The same.
+        connections: Connections of the process. Further clients are not accepted until there is
+            room.
+
     Raises:
         TypeError: If one is no number of its kind.
         ValueError: If one is negative or NaN, or zero where zero bounds nothing.
@@ -92,6 +156,7 @@ class Limits:
     request_headers: int = 128
     request_head_time: float = 5.0
     request_body: int = 20 * MEBIBYTE
+    unfinished_bytes: int = 256 * MEBIBYTE
     mailbox: int = 1000
     mailbox_per_connection: int = 64
     mailbox_wait: float = 60.0

@@ -29,6 +29,9 @@ class Request:
         body: The complete body; empty in ``authorize``, which comes first.
         peer: The client's address, ``"local"`` for a caller in the same process.
         intent: What the request wants.
+        namespace: Where the actor is, or is to be; ``"default"`` for whoever names none. A request by
+            the actor's id need not name it: ``authorize`` says how it is asked then, and the other
+            hooks see the actor's.
         token: The token that the client was made with, however it was sent.
         notes: A place where one hook leaves what it found for the next.
     """
@@ -41,6 +44,7 @@ class Request:
     body: bytes = attrs.field(default=b"", repr=False)
     peer: str = "local"
     intent: Intent = "connect"
+    namespace: str = "default"
     token: str | None = attrs.field(default=None, repr=False)
     notes: dict[str, Any] = attrs.field(factory=dict[str, Any], repr=False)
 

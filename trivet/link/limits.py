@@ -6,6 +6,8 @@ from typing import Final
 
 import attrs
 
+from trivet.link.unfinished import Unfinished
+
 __all__ = ["HARD_LIMIT", "FrameBudget", "LinkLimits"]
 
 HARD_LIMIT: Final = 32 * 1024 * 1024
@@ -27,6 +29,7 @@ class LinkLimits:
         close_timeout: Seconds from the start of closing to the closed socket.
         outbox_messages: The most frames in the outbox.
         outbox_bytes: The most bytes in the outbox.
+        unfinished: Where the bytes of unfinished messages count.
     """
 
     message_size: int = attrs.field(default=HARD_LIMIT, validator=attrs.validators.le(HARD_LIMIT))
@@ -38,6 +41,7 @@ class LinkLimits:
     close_timeout: float = 5.0
     outbox_messages: int = 256
     outbox_bytes: int = 1024 * 1024
+    unfinished: Unfinished = attrs.field(factory=Unfinished, eq=False)
 
 
 class FrameBudget:

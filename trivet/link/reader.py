@@ -108,6 +108,18 @@ class MessageReader:
             return self._fragments.began
         return self.frames + 1 if self._partial else 0
 
+    @property
+    def kept(self) -> int:
+        """How many bytes are kept of what is not complete yet."""
+        fragments = 0 if self._fragments is None else self._fragments.size
+        return fragments + len(self._partial or b"")
+
+    @property
+    def expected(self) -> int:
+        """How many bytes there will be at least, as far as is known."""
+        fragments = 0 if self._fragments is None else self._fragments.size
+        return fragments + (self._needed if self._partial else 0)
+
     def feed(self, data: bytes) -> None:
         """Add bytes; only when nothing is unread."""
         if self._partial is not None:

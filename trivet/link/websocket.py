@@ -23,6 +23,7 @@ import trio
 from typing_extensions import TypeVar
 
 from trivet.declare.event import Overflow
+from trivet.link.assembly import Assembly
 from trivet.link.deadlines import Deadlines
 from trivet.link.ending import ClosedBy, Ending
 from trivet.link.frames import PING, close_frame
@@ -31,6 +32,7 @@ from trivet.link.limits import FrameBudget, LinkLimits
 from trivet.link.outbox import Outbox
 from trivet.link.reader import MessageReader, PeerClose, Pong, Violation
 from trivet.link.transport import Transport
+from trivet.protocol.errors import UnfinishedFull
 
 __all__ = ["WebSocketLink"]
 
@@ -62,6 +64,7 @@ class WebSocketLink(Generic[EncoderT]):
     """
 
     __slots__ = (
+        "_assembly",
         "_budget",
         "_clock",
         "_closed_event",
@@ -73,7 +76,6 @@ class WebSocketLink(Generic[EncoderT]):
         "_reader",
         "_reading",
         "_transport",
-        "_unfinished",
         "_violated",
         "_writing",
         "closed",
@@ -111,7 +113,7 @@ class WebSocketLink(Generic[EncoderT]):
         self._more: trio.Event | None = None  # wakes a writer that waits for frames
         self._closed_event: trio.Event | None = None
         self._deadlines = Deadlines()
-        self._unfinished = 0  # what has to be assembled by its deadline
+        self._assembly = Assembly(limits, self._deadlines)
 
     # -- what other tasks call ----------------------------------------------------------------
 
@@ -206,16 +208,17 @@ class WebSocketLink(Generic[EncoderT]):
                 that it raises ends the link at once and leaves here as it is.
         """
         try:
-            self._flush()
-            while self._reading:
+            with self._assembly:
+                self._flush()
+                while self._reading:
+                    with self._deadlines.waiting():
+                        if self._outbox.size or not self._transport.immediate:
+                            await self._read_and_write(receive)
+                        else:
+                            await self._read(receive)
+                    self._enforce_deadlines()
                 with self._deadlines.waiting():
-                    if self._outbox.size or not self._transport.immediate:
-                        await self._read_and_write(receive)
-                    else:
-                        await self._read(receive)
-                self._enforce_deadlines()
-            with self._deadlines.waiting():
-                await self._part()
+                    await self._part()
         finally:
             self._abandon("server")
             try:
@@ -311,27 +314,24 @@ class WebSocketLink(Generic[EncoderT]):
                 count += 1
                 if count % 16 == 0 and self._clock.current_time() > self.heard_at + SLICE_SECONDS:
                     break
+            if self._reading:
+                self._assembly.watch(reader, self.heard_at)
         except Violation as violation:
             self._violate(violation.code, violation.reason)
+        except UnfinishedFull as full:
+            self._violate(full.close_code, f"{full.group}.{full.code}", "server")
         finally:
             self._corked = False
         frames = reader.frames - before
         if self._reading and not self._budget.spend(frames, self.heard_at):
             self._violate(1008, "connection.flooding")
-        if reader.unfinished != self._unfinished:
-            self._watch_assembly()
         if self._outbox.size and (self._writing or not self._flush_now()):
             self._see_to_writing()
 
-    def _violate(self, code: int, reason: str) -> None:
+    def _violate(self, code: int, reason: str, by: ClosedBy = "protocol") -> None:
         self._violated = True
         self._stop_reading()
-        self._begin_ending(Ending(code, reason, "protocol"), close_frame(code, reason))
-
-    def _watch_assembly(self) -> None:
-        self._unfinished = self._reader.unfinished
-        timeout = self._limits.assembly_timeout if self._unfinished else math.inf
-        self._deadlines.assemble_at(self.heard_at + timeout)
+        self._begin_ending(Ending(code, reason, by), close_frame(code, reason))
 
     # -- outgoing -----------------------------------------------------------------------------
 

@@ -20,6 +20,7 @@ __all__ = [
     "OutgoingTooLong",
     "ProtocolError",
     "RemoteProtocolError",
+    "UnfinishedFull",
     "UnsupportedEncoding",
 ]
 
@@ -90,6 +91,16 @@ class IncomingTooLong(RemoteProtocolError):
 
     def __init__(self, size: int, limit: int) -> None:
         super().__init__("Incoming message too long", metadata={"size": size, "limit": limit})
+
+
+class UnfinishedFull(RemoteProtocolError):
+    """There is no room for a large message or body now; over HTTP the status is 503."""
+
+    group, code = "guard", "unfinished_full"
+    close_code = CloseCode.TRY_AGAIN_LATER
+
+    def __init__(self) -> None:
+        super().__init__("The server has no room for more unfinished messages now")
 
 
 class UnsupportedEncoding(RemoteProtocolError):

@@ -187,6 +187,7 @@ _STATUS = {
     ("actor", "stopping"): 503,
     ("api", "not_found"): 404,
     ("guard", "service_unavailable"): 503,
+    ("guard", "unfinished_full"): 503,
 }
 
 

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import attrs
 import trio
 
 from trivet.declare.errors import ConnStateNotEnabled
@@ -104,7 +105,9 @@ class Connection(Conn[Any]):
         self.instance = instance
         self.id = conn_id
         self.kind = kind
-        self.request = request
+        # Who came by the actor's id, or from this process, has not said where it is.
+        is_told = request.namespace == instance.namespace
+        self.request = request if is_told else attrs.evolve(request, namespace=instance.namespace)
         self.inbox = inbox
         self.hibernates = kind == "connection"
         self.close_cause: CloseCause | None = None

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from trivet.declare.interfaces import CloseCause
 from trivet.lifecycle.actor import ActorEvent
 from trivet.lifecycle.connection import ConnectionState
+from trivet.protocol.close import CloseCode
 from trivet.runtime.cleanup import bounded_cleanup
 
 if TYPE_CHECKING:
@@ -28,12 +29,8 @@ if TYPE_CHECKING:
 
 __all__ = ["close_links", "depart", "leaving", "park_the_rest", "wait_left"]
 
-NORMAL: Final = 1000
-GOING_AWAY: Final = 1012
-DESTROYED: Final = 4001
-"""Tells trivet's client to stay away; others come back, and find what is there then."""
-
 GONE: Final = "actor.destroyed"
+"""Trivet's client stays away then; others come back, and find what is there."""
 
 
 async def depart(instance: Instance) -> None:
@@ -84,7 +81,9 @@ async def close_links(instance: Instance) -> None:
     """Close what a destroyed actor has left open."""
     inboxes = instance.reception.left_open
     for inbox in inboxes:
-        inbox.link.close(NORMAL if inbox.kind == "websocket" else DESTROYED, GONE)
+        inbox.link.close(
+            CloseCode.NORMAL if inbox.kind == "websocket" else CloseCode.DESTROYED, GONE
+        )
     await _wait_links(inboxes, instance.limits.close_time)
 
 
@@ -110,7 +109,7 @@ def _can_wait(conn: Connection) -> bool:
 def _close(conn: Connection) -> None:
     if conn.inbox is not None or conn.kind == "request":
         cause: CloseCause = "crash" if conn.instance.broken else "stop"
-        conn.close(cause, GOING_AWAY, "")
+        conn.close(cause, CloseCode.SERVICE_RESTART, "")
 
 
 async def _wait_closed(connections: Iterable[Connection], seconds: float) -> None:

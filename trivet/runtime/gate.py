@@ -133,8 +133,7 @@ class Gate:
             self.effects.refuse(drop, self._failure)
             return
         if self.last_words is not None:
-            self.last_words.add(release, drop)
-            return
+            return self.last_words.add(release, drop)
         holder = self._mailbox.holder
         action = action_of(self._instance) if self._mailbox.beside else None
         if holder is None and (action is None or action.is_over):

@@ -27,7 +27,7 @@ from trivet.server.answers import Answer, RequestError, json_answer
 from trivet.server.exchange import Exchange
 from trivet.server.targets import check_namespace, definition_named, input_from_wire
 
-__all__ = ["create_actor", "get_or_create_actor", "list_actors"]
+__all__ = ["create_actor", "get_or_create_actor", "list_actors", "namespace_in"]
 
 T = TypeVar("T")
 
@@ -75,7 +75,7 @@ async def create_actor(exchange: Exchange) -> Answer:
 async def list_actors(exchange: Exchange) -> Answer:
     """``GET /actors``: find actors by their ids, by name and key, or all of a name."""
     parameters = _parameters(exchange.query)
-    namespace = check_namespace(parameters.get("namespace", DEFAULT))
+    namespace = _namespace(parameters) or DEFAULT
     records = await _find(exchange, parameters, namespace)
     actors = [_described(record) for record in records]
     return json_answer({"actors": actors, "pagination": {"cursor": None}})
@@ -87,22 +87,23 @@ async def _find(
     records = exchange.service.runtime.records
     name = _valid(check_name, parameters["name"]) if "name" in parameters else None
     if "actor_ids" in parameters:
-        found = await _find_by_ids(exchange, parameters["actor_ids"].split(","), name)
-        return [record for record in found if namespace_of(record.name) == namespace]
+        return await _find_by_ids(exchange, parameters["actor_ids"].split(","), name, namespace)
     if name is None:
         message = "One of name and actor_ids is needed"
         raise ActionError(message, group="validation", code="invalid_input")
     if "key" in parameters:
         key = _valid(parse_key, parameters["key"])
-        await _authorize(exchange, name, "get")
+        await _authorize(exchange, name, "get", namespace)
         record = await records.identify_by_key(stored_name(namespace, name), key)
         return [] if record is None else [record]
     exchange.service.admin.check(exchange.head)
-    await _authorize(exchange, name, "manage")
+    await _authorize(exchange, name, "manage", namespace)
     return await records.list(stored_name(namespace, name))
 
 
-async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> list[ActorRecord]:
+async def _find_by_ids(
+    exchange: Exchange, ids: list[str], name: str | None, namespace: str
+) -> list[ActorRecord]:
     """Find actors by their ids; those that the request may not see are as if they were not there.
 
     Raises:
@@ -112,17 +113,20 @@ async def _find_by_ids(exchange: Exchange, ids: list[str], name: str | None) -> 
         raise RequestError(f"actor_ids may have {MOST_IDS} ids at most", code="bad_request")
     service = exchange.service
     if name is None:
-        refusing = await service.authorizer.refusing(exchange.request("get"))
+        refusing = await service.authorizer.refusing(exchange.request("get", namespace))
         hidden = {definition.name for definition in refusing}
     else:
-        await _authorize(exchange, name, "get")
+        await _authorize(exchange, name, "get", namespace)
         hidden = set[str]()
     may_be_another = name is not None or bool(hidden)
     found = [await _identify(exchange, actor_id, may_be_another) for actor_id in ids]
     return [
         record
         for record in found
-        if record and name in {None, name_of(record.name)} and name_of(record.name) not in hidden
+        if record
+        and namespace_of(record.name) == namespace
+        and name in {None, name_of(record.name)}
+        and name_of(record.name) not in hidden
     ]
 
 
@@ -136,7 +140,7 @@ async def _identify(exchange: Exchange, actor_id: str, may_be_another: bool) -> 
         raise
 
 
-async def _authorize(exchange: Exchange, name: str, intent: Intent) -> None:
+async def _authorize(exchange: Exchange, name: str, intent: Intent, namespace: str) -> None:
     """Ask the class of a name, if there is one.
 
     Raises:
@@ -144,7 +148,7 @@ async def _authorize(exchange: Exchange, name: str, intent: Intent) -> None:
     """
     definition = exchange.service.runtime.registry.definitions.get(name)
     if definition is not None:
-        request = exchange.request(intent)
+        request = exchange.request(intent, namespace)
         await exchange.service.authorizer.check(definition, request, creates=False)
 
 
@@ -188,12 +192,13 @@ def _described(record: ActorRecord) -> dict[str, Any]:
 
 async def _read(exchange: Exchange) -> _Wanted:
     parameters = _parameters(exchange.query)
-    namespace = check_namespace(parameters.get("namespace", DEFAULT))
+    namespace = _namespace(parameters) or DEFAULT
     runtime = exchange.service.runtime
     members = _members(await exchange.read(runtime.limits.input * 4 // 3 + ENVELOPE))
     definition = definition_named(runtime, _valid(check_name, _text(members, "name")))
     key = _valid(parse_key, _text(members, "key"))
-    await exchange.service.authorizer.check(definition, exchange.request("create"), creates=True)
+    request = exchange.request("create", namespace)
+    await exchange.service.authorizer.check(definition, request, creates=True)
     limit = runtime.limits_of(definition).input
     return _Wanted(definition, namespace, key, input_from_wire(definition, _input(members, limit)))
 
@@ -225,6 +230,21 @@ def _input(members: dict[str, Any], limit: int) -> Any:
         return cbor.decode(data, cbor.TAGGED)
     except (Base64Error, ValueError, DecodingError):
         raise RequestError("input must be base64 of CBOR", code="bad_request") from None
+
+
+def namespace_in(query: str) -> str | None:
+    """Return the namespace that a request to the manager names, if it names one.
+
+    Raises:
+        ActionError: ``namespace.not_found`` if none can be called so.
+        RequestError: If the query is malformed.
+    """
+    return _namespace(_parameters(query))
+
+
+def _namespace(parameters: dict[str, str]) -> str | None:
+    named = parameters.get("namespace")
+    return None if named is None else check_namespace(named)
 
 
 def _parameters(query: str) -> dict[str, str]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import attrs
@@ -52,6 +52,13 @@ _STATUS = {
 }
 
 
+CAUTION = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
+"""What every answer tells browsers and caches, unless it says otherwise."""
+
+_MORE = {503: {"retry-after": "1"}}
+"""What an error of a status says beside itself: a server that has no room soon has some."""
+
+
 @attrs.frozen
 class Answer:
     """An HTTP response.
@@ -60,12 +67,26 @@ class Answer:
         body: The complete body, if it is not streamed.
         headers: By lower-case name; the length, and what browsers ask for, are added later.
         stream: What the body is streamed from; whoever sends the answer closes it.
+        repeated: The values of headers that repeat, each of which is a line of its own.
     """
 
     status: int
     body: bytes = b""
     headers: Mapping[str, str] = NO_HEADERS
     stream: BodyStream | None = None
+    repeated: Mapping[str, tuple[str, ...]] = attrs.field(factory=dict[str, tuple[str, ...]])
+
+    def lines(self, added: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+        """Return name and value of each header line.
+
+        Args:
+            added: What else it has to say.
+        """
+        for name, value in {**CAUTION, **self.headers, **added}.items():
+            values = self.repeated.get(name, ())
+            # Where the server has had its say meanwhile, that counts.
+            for line in values if ", ".join(values) == value else (value,):
+                yield name, line
 
 
 class RequestError(Error):
@@ -146,7 +167,8 @@ def fault_answer(fault: Fault, codec: Codec, actor: ActorSpecifier | None = None
         texts = (fault.group, fault.code, fault.message)
         group, code, message = map(as_unicode, texts)
         body = codec.encode_error(HttpResponseError(group, code, message, UNDEFINED, actor))
-    return Answer(status_of(fault), body, {"content-type": codec.content_type})
+    status = status_of(fault)
+    return Answer(status, body, {"content-type": codec.content_type, **_MORE.get(status, {})})
 
 
 def status_of(fault: Fault) -> int:

@@ -11,6 +11,10 @@ Rules this file keeps:
    there is none, or a damaged record does not say of which class it is, one class that refuses is
    enough.
 4. An address that creates the actor it does not find asks for ``create`` as well.
+5. A request that names a namespace reaches nothing outside of it: an actor of another one is as if
+   it were not there. By an id alone one reaches any, and the classes are asked as if the actor were
+   in the default one. If it is not, the answer for its own namespace counts, for which all of them
+   are asked once more. So they are for whoever is to be refused, or rule 3 were broken.
 """
 
 from __future__ import annotations
@@ -27,7 +31,7 @@ from trivet.declare.errors import ActionError, Forbidden
 from trivet.declare.request import Request
 from trivet.logs import Throttled, about
 from trivet.protocol.faults import fault_of
-from trivet.runtime.namespaces import name_of
+from trivet.runtime.namespaces import name_of, namespace_of
 from trivet.runtime.runtime import Runtime
 from trivet.runtime.store_faults import is_damaged
 
@@ -68,8 +72,13 @@ class Authorizer:
         if not allowed:
             raise Forbidden
 
-    async def find(self, actor_id: str, request: Request) -> Definition | None:
+    async def find(self, actor_id: str, request: Request, *, anywhere: bool) -> Definition | None:
         """Find the class of an actor.
+
+        Args:
+            actor_id: Its id.
+            request: The request.
+            anywhere: Whether it names no namespace, so that the actor may be in any.
 
         Returns:
             Its class, ``None`` if there is no such actor and the request may know that.
@@ -79,15 +88,22 @@ class Authorizer:
             ActionError: If the store cannot be read, or the actor's record is damaged.
         """
         refusing = await self.refusing(request)
+        definition, namespace = None, request.namespace
         try:
-            definition = await self._definition_of(actor_id)
+            definition, namespace = await self._identify(actor_id, namespace)
         except ActionError as error:
-            if refusing and is_damaged(error):
-                raise Forbidden from None
-            raise
-        if definition in refusing or (definition is None and refusing):
+            if not (refusing and is_damaged(error)):
+                raise
+        is_here = namespace == request.namespace
+        if definition is not None and is_here and definition not in refusing:
+            return definition
+        if anywhere:
+            there = await self._refusing(attrs.evolve(request, namespace=namespace))
+            if definition is not None and not is_here and definition not in there:
+                return definition
+        if refusing:
             raise Forbidden
-        return definition
+        return None
 
     async def refusing(self, request: Request) -> frozenset[Definition]:
         """Ask every class, all at the same time; which of them refuse.
@@ -95,6 +111,12 @@ class Authorizer:
         Raises:
             Forbidden: If all do: then there is nothing to look for.
         """
+        refusing = await self._refusing(request)
+        if refusing and len(refusing) == len(self._runtime.registry.definitions):
+            raise Forbidden
+        return refusing
+
+    async def _refusing(self, request: Request) -> frozenset[Definition]:
         refusing: set[Definition] = set()
 
         async def ask(definition: Definition) -> None:
@@ -105,8 +127,6 @@ class Authorizer:
             async with trio.open_nursery() as nursery:
                 for definition in self._asked:
                     nursery.start_soon(ask, definition)
-            if len(refusing) == len(self._runtime.registry.definitions):
-                raise Forbidden
         return frozenset(refusing)
 
     async def _ask(self, definition: Definition, request: Request) -> bool:
@@ -133,10 +153,13 @@ class Authorizer:
             self._count("authorize_refused")
         return answer is True
 
-    async def _definition_of(self, actor_id: str) -> Definition | None:
+    async def _identify(self, actor_id: str, expected: str) -> tuple[Definition | None, str]:
+        """Return class and namespace of an actor; of one that there is not, none and as expected."""
         instance = self._runtime.directory.running(actor_id)
         if instance is not None:
-            return instance.definition
+            return instance.definition, instance.namespace
         record = await self._runtime.records.identify(actor_id)
-        name = "" if record is None else name_of(record.name)
-        return self._runtime.registry.definitions.get(name)
+        if record is None:
+            return None, expected
+        definitions = self._runtime.registry.definitions
+        return definitions.get(name_of(record.name)), namespace_of(record.name)

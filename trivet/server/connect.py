@@ -31,6 +31,7 @@ from trivet.protocol.handshake import SocketOffer, socket_target
 from trivet.protocol.messages import UNDEFINED
 from trivet.protocol.server import ServerConnection
 from trivet.runtime.inbox import Inbox
+from trivet.runtime.namespaces import DEFAULT
 from trivet.runtime.socket_inbox import check_served
 from trivet.server.answers import RequestError
 from trivet.server.encoder import encoder_of
@@ -39,8 +40,8 @@ from trivet.server.origins import foreign_origin
 from trivet.server.raw_websocket import attach_raw, is_raw_address, raw_link
 from trivet.server.requests import request_of
 from trivet.server.router import without_base_path
-from trivet.server.service import ClientLink, Service, link_limits
-from trivet.server.targets import find_actor, not_now
+from trivet.server.service import ClientLink, Service
+from trivet.server.targets import find_actor, named_namespace, not_now
 from trivet.server.upgrade import Upgrade
 
 __all__ = ["Session", "open_session", "refuse_session"]
@@ -179,7 +180,15 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
     if service.stopping.begun:
         raise not_now(target, "stopping")
     token = target.token or offer.token
-    request = request_of(head, path, query, intent="connect", secure=service.secure, token=token)
+    request = request_of(
+        head,
+        path,
+        query,
+        intent="connect",
+        namespace=named_namespace(target, head.headers) or DEFAULT,
+        secure=service.secure,
+        token=token,
+    )
     with trio.move_on_after(service.limits.opening_time):
         definition, address = await find_actor(service, target, request)
         if is_raw:
@@ -216,7 +225,7 @@ def refuse_session(
         link: ClientLink[Any] = raw_link(service, transport, upgrade, service.limits)
     else:
         encoder = encoder_of(upgrade.offer.encoding, service.limits.message_out)
-        limits = link_limits(service.limits)
+        limits = service.bounds_of_links(service.limits)
         link = ClientLink(transport, upgrade.handshake, encoder=encoder, limits=limits)
         link.farewells = service.farewells
     link.push(link.encoder.failure(None, fault))

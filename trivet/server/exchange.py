@@ -9,11 +9,13 @@ import attrs
 
 from trivet.declare.request import Intent, Request
 from trivet.protocol.gateway import GatewayTarget
+from trivet.runtime.namespaces import DEFAULT
 from trivet.server.answers import Answer
 from trivet.server.head import Head
 from trivet.server.http import ReadBody
 from trivet.server.requests import request_of
 from trivet.server.service import Service
+from trivet.server.targets import named_namespace
 
 __all__ = ["Exchange", "Handler"]
 
@@ -41,12 +43,27 @@ class Exchange:
     target: GatewayTarget | None = None
     name: str = ""
 
-    def request(self, intent: Intent) -> Request:
-        """Return it as an actor's hooks see it, without its body."""
-        token = None if self.target is None else self.target.token
-        secure = self.service.secure
+    def request(self, intent: Intent, namespace: str | None = None) -> Request:
+        """Return it as an actor's hooks see it, without its body.
+
+        Args:
+            intent: What it wants.
+            namespace: Which one it names, if not the address of an actor does.
+
+        Raises:
+            ActionError: ``namespace.not_found`` if none can be called as its address says.
+        """
+        target = self.target
+        if target is not None:
+            namespace = named_namespace(target, self.head.headers)
         return request_of(
-            self.head, self.path, self.query, intent=intent, secure=secure, token=token
+            self.head,
+            self.path,
+            self.query,
+            intent=intent,
+            namespace=namespace or DEFAULT,
+            secure=self.service.secure,
+            token=None if target is None else target.token,
         )
 
 

@@ -28,6 +28,7 @@ from trivet.declare.options import Limits
 from trivet.link.handshake import Handshake, accept_handshake
 from trivet.link.limits import FrameBudget
 from trivet.link.transport import Transport
+from trivet.link.unfinished import Share
 from trivet.protocol.errors import IncomingTooLong
 from trivet.protocol.faults import fault_of
 from trivet.protocol.handshake import parse_offer
@@ -57,9 +58,6 @@ LINGER_TIME: Final = 1.0
 
 EVENTS_AT_ONCE: Final = 64
 """How many pieces of a body are taken before other tasks get their turn."""
-
-CAUTION: Final = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
-"""What every answer tells browsers and caches, unless it says otherwise."""
 
 BODILESS: Final = frozenset({204, 304})
 """Statuses of answers that have no body, and say nothing about its length."""
@@ -116,6 +114,7 @@ class HttpConnection:
         proxies: Whose word on the client's address counts.
         max_params: Bytes of connection params.
         count: Counts the requests that cannot be read.
+        share: Where the bytes of bodies count.
         budget: How many requests it may make; any number without.
     """
 
@@ -129,6 +128,7 @@ class HttpConnection:
         proxies: Proxies,
         max_params: int,
         count: Callable[[str], object],
+        share: Share,
         budget: FrameBudget | None = None,
     ) -> None:
         self._transport = transport
@@ -142,6 +142,7 @@ class HttpConnection:
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=limits.request_head)
         self._served = False
         self._head: Head | None = None
+        self._share = share
 
     async def serve(self, respond: Respond) -> Upgrade | None:
         """Serve requests.
@@ -171,6 +172,7 @@ class HttpConnection:
             except Error as error:
                 self._count("request_malformed")
                 answer = refusal(fault_of(error, where="http"))
+            self._share.keep(0)
             if not await self._send(answer):
                 await self._part()
                 return None
@@ -258,11 +260,13 @@ class HttpConnection:
 
         Raises:
             IncomingTooLong: If it is longer than ``limit`` bytes.
+            UnfinishedFull: If all clients together have sent too much.
         """
         assert self._head is not None
         declared = int(self._head.headers.get("content-length", 0))
         if declared > limit:
             raise IncomingTooLong(declared, limit)
+        self._share.keep(0, declared)
         parts: list[bytes] = []
         size = 0
         with trio.move_on_after(BODY_TIME) as scope:
@@ -272,6 +276,7 @@ class HttpConnection:
                 scope.deadline = began_at + BODY_TIME + size / BODY_RATE
                 if size > limit:
                     raise IncomingTooLong(size, limit)
+                self._share.keep(size)
                 parts.append(event.data)
                 if len(parts) % EVENTS_AT_ONCE == 0:
                     await trio.lowlevel.checkpoint()
@@ -327,15 +332,17 @@ class HttpConnection:
     async def _send(self, answer: Answer) -> bool:
         """Send an answer; whether another request may follow."""
         last = self._head is None or not self._is_read() or self._stopping.begun
-        headers = {**CAUTION, **answer.headers}
+        added: dict[str, str] = {}
         if answer.stream is None and answer.status not in BODILESS:
-            headers["content-length"] = str(len(answer.body))
+            added["content-length"] = str(len(answer.body))
         if last:
-            headers["connection"] = "close"
+            added["connection"] = "close"
         phrase = HTTPStatus(answer.status).phrase if answer.status in KNOWN else ""
         response = h11.Response(
             status_code=answer.status,
-            headers=[(name.encode(), value.encode("latin-1")) for name, value in headers.items()],
+            headers=[
+                (name.encode(), value.encode("latin-1")) for name, value in answer.lines(added)
+            ],
             reason=phrase.encode(),
         )
         has_body = answer.status not in BODILESS and not (

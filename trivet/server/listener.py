@@ -25,6 +25,7 @@ from trivet.link.limits import FrameBudget
 from trivet.link.socket import SocketTransport, notice_vanished
 from trivet.link.stream import StreamTransport
 from trivet.link.transport import Transport
+from trivet.link.unfinished import Share
 from trivet.logs import Throttled, about
 from trivet.server.admission import Admission
 from trivet.server.answers import Answer
@@ -195,7 +196,7 @@ class Listener:
 
         budget = FrameBudget(self._limits.frame_rate, self._limits.frame_burst)
         scope = trio.CancelScope()
-        with scope, service.stopping.while_busy(scope):
+        with scope, service.stopping.while_busy(scope), Share(service.unfinished) as share:
             http = HttpConnection(
                 transport,
                 peer,
@@ -204,6 +205,7 @@ class Listener:
                 proxies=service.proxies,
                 max_params=service.params_limit,
                 count=self._count,
+                share=share,
                 budget=budget if admission.counted else None,
             )
             upgrade = await http.serve(answer)

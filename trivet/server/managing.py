@@ -8,6 +8,7 @@ from typing import TypeAlias
 from trivet.declare.definition import Definition
 from trivet.declare.errors import ActionError
 from trivet.declare.handle import Address
+from trivet.server.actors import namespace_in
 from trivet.server.answers import Answer, json_answer
 from trivet.server.exchange import Exchange, Handler
 
@@ -39,7 +40,11 @@ def _managed(manage: Managing, *, must_exist: bool) -> Handler:
     async def managed(exchange: Exchange) -> Answer:
         service = exchange.service
         service.admin.check(exchange.head)
-        definition = await service.authorizer.find(exchange.name, exchange.request("manage"))
+        namespace = namespace_in(exchange.query)
+        request = exchange.request("manage", namespace)
+        definition = await service.authorizer.find(
+            exchange.name, request, anywhere=namespace is None
+        )
         if definition is not None:
             await manage(exchange, definition)
         elif must_exist:

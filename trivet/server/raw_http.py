@@ -92,9 +92,10 @@ class _RawRequest:
             "x-rivet-actor-generation": str(self.specifier.generation),
             "x-rivet-actor-key": header_text(self.specifier.key or ""),
         }
+        repeated = response.headers.repeated
         if isinstance(response.body, bytes):
             if len(response.body) > limit:
                 raise OutgoingTooLong(len(response.body), limit)
-            return Answer(response.status, response.body, headers)
+            return Answer(response.status, response.body, headers, repeated=repeated)
         assert isinstance(response.body, BodyStream)
-        return Answer(response.status, b"", headers, response.body)
+        return Answer(response.status, b"", headers, response.body, repeated)

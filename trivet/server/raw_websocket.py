@@ -16,12 +16,12 @@ from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
 from trivet.declare.options import Limits
 from trivet.declare.request import Request
-from trivet.link.limits import HARD_LIMIT, LinkLimits
+from trivet.link.limits import HARD_LIMIT
 from trivet.link.transport import Transport
 from trivet.runtime.socket_inbox import SocketInbox
 from trivet.server.raw_link import RawEncoder, RawLink
 from trivet.server.requests import raw_request_of
-from trivet.server.service import Service, link_limits
+from trivet.server.service import Service
 from trivet.server.upgrade import Upgrade
 
 __all__ = ["PREFIX", "attach_raw", "is_raw_address", "raw_link"]
@@ -77,12 +77,10 @@ def raw_link(service: Service, transport: Transport, upgrade: Upgrade, limits: L
         transport,
         upgrade.handshake,
         encoder=RawEncoder(limits.frame),
-        limits=_link_limits(limits),
+        limits=attrs.evolve(
+            service.bounds_of_links(limits), message_size=min(limits.frame, HARD_LIMIT)
+        ),
         received=upgrade.received,
     )
     link.farewells = service.farewells
     return link
-
-
-def _link_limits(limits: Limits) -> LinkLimits:
-    return attrs.evolve(link_limits(limits), message_size=min(limits.frame, HARD_LIMIT))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from trivet.declare.request import Intent, Request
+from trivet.runtime.namespaces import DEFAULT
 from trivet.server.head import Head
 
 __all__ = ["raw_request_of", "request_of", "token_of"]
@@ -27,7 +28,14 @@ def token_of(head: Head, carried: str | None = None) -> str | None:
 
 
 def request_of(
-    head: Head, path: str, query: str, *, intent: Intent, secure: bool, token: str | None = None
+    head: Head,
+    path: str,
+    query: str,
+    *,
+    intent: Intent,
+    namespace: str = DEFAULT,
+    secure: bool,
+    token: str | None = None,
 ) -> Request:
     """Describe a request.
 
@@ -36,6 +44,7 @@ def request_of(
         path: The path behind the gateway's prefix, as it was sent.
         query: The query without the gateway's parameters, as it was sent.
         intent: What the request wants.
+        namespace: Where its actor is.
         secure: Whether it came over TLS.
         token: The token in its address or its subprotocols.
     """
@@ -49,6 +58,7 @@ def request_of(
         headers=head.headers,
         peer=head.peer,
         intent=intent,
+        namespace=namespace,
         token=token_of(head, token),
     )
 

@@ -13,6 +13,7 @@ from trivet.declare.definition import Definition
 from trivet.declare.options import Limits
 from trivet.link.keepalive import Keepalive
 from trivet.link.limits import HARD_LIMIT, LinkLimits
+from trivet.link.unfinished import Unfinished
 from trivet.link.websocket import WebSocketLink
 from trivet.protocol.close import CloseCode
 from trivet.runtime.runtime import Runtime
@@ -26,7 +27,7 @@ from trivet.server.peers import Proxies
 from trivet.server.settings import ServerSettings
 from trivet.server.stopping import Stopping
 
-__all__ = ["ClientLink", "Service", "link_limits"]
+__all__ = ["ClientLink", "Service"]
 
 
 EncoderT = TypeVar("EncoderT", default=WireEncoder)
@@ -131,6 +132,12 @@ class Service:
         return Farewells(min(self.limits.close_time / 2, self.runtime.longest_grace / 6))
 
     @cached_property
+    def unfinished(self) -> Unfinished:
+        """How many bytes of unfinished messages and bodies there are."""
+        limits = self.limits
+        return Unfinished(limits.unfinished_bytes, free=limits.message_in, count=self.count)
+
+    @cached_property
     def keepalive(self) -> Keepalive:
         """Finds the clients that are gone without a word."""
         return Keepalive(interval=self.limits.ping_after, timeout=self.limits.dead_after)
@@ -138,7 +145,7 @@ class Service:
     @cached_property
     def _link_limits(self) -> dict[Definition, LinkLimits]:
         return {
-            definition: link_limits(self.runtime.limits_of(definition))
+            definition: self.bounds_of_links(self.runtime.limits_of(definition))
             for definition in self.runtime.registry
         }
 
@@ -146,22 +153,22 @@ class Service:
         """Return the bounds of the links to an actor class."""
         return self._link_limits[definition]
 
+    def bounds_of_links(self, limits: Limits) -> LinkLimits:
+        """Return the part of some limits that a link keeps."""
+        return LinkLimits(
+            message_size=min(limits.message_in, limits.frame, HARD_LIMIT),
+            fragments=limits.fragments,
+            frames_per_second=limits.frame_rate,
+            burst=limits.frame_burst,
+            close_timeout=limits.close_time,
+            outbox_messages=limits.outbox_messages,
+            outbox_bytes=limits.outbox_bytes,
+            unfinished=self.unfinished,
+        )
+
     def say_goodbye(self) -> None:
         """End whatever is left once the runtime has stopped."""
         self.stopping.finish()
         self.farewells.finish()
         for link in tuple(self.links):
             link.close(CloseCode.SERVICE_RESTART, "")
-
-
-def link_limits(limits: Limits) -> LinkLimits:
-    """Return the part of the limits that a link keeps."""
-    return LinkLimits(
-        message_size=min(limits.message_in, limits.frame, HARD_LIMIT),
-        fragments=limits.fragments,
-        frames_per_second=limits.frame_rate,
-        burst=limits.frame_burst,
-        close_timeout=limits.close_time,
-        outbox_messages=limits.outbox_messages,
-        outbox_bytes=limits.outbox_bytes,
-    )

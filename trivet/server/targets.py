@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from trivet.declare.definition import Definition
@@ -10,7 +11,7 @@ from trivet.declare.handle import Address
 from trivet.declare.request import Request
 from trivet.protocol.gateway import DirectTarget, GatewayTarget, QueryTarget
 from trivet.protocol.messages import UNDEFINED
-from trivet.runtime.namespaces import is_namespace, namespace_of
+from trivet.runtime.namespaces import is_namespace
 from trivet.runtime.runtime import Runtime
 from trivet.server.service import Service
 
@@ -19,6 +20,7 @@ __all__ = [
     "definition_named",
     "find_actor",
     "input_from_wire",
+    "named_namespace",
     "not_now",
     "stopping",
 ]
@@ -29,6 +31,11 @@ async def find_actor(
 ) -> tuple[Definition, Address]:
     """Find what a request is for, if it may reach that; nothing is created or woken.
 
+    Args:
+        service: The server.
+        target: What its address names.
+        request: The request, in the namespace that it names.
+
     Raises:
         Forbidden: If the actor's class does not let the request through.
         ActionError: ``actor.not_found`` if there is no actor of the id, or one of the errors below.
@@ -36,27 +43,33 @@ async def find_actor(
     """
     if isinstance(target, DirectTarget):
         actor_id = target.actor_id
-        definition = await service.authorizer.find(actor_id, request)
-        wanted = request.headers.get("x-rivet-namespace")
-        if definition is None or (wanted and await _namespace(service, actor_id) != wanted):
+        anywhere = named_namespace(target, request.headers) is None
+        definition = await service.authorizer.find(actor_id, request, anywhere=anywhere)
+        if definition is None:
             raise _not_found(actor_id)
         return definition, Address(actor_id=actor_id)
-    namespace = check_namespace(target.namespace)
     definition = definition_named(service.runtime, target.name)
     await service.authorizer.check(definition, request, creates=target.create)
     given = input_from_wire(definition, target.input) if target.create else None
     return definition, Address(
-        key=target.key, namespace=namespace, create=target.create, input=given
+        key=target.key, namespace=request.namespace, create=target.create, input=given
     )
 
 
-async def _namespace(service: Service, actor_id: str) -> str | None:
-    """Return where the key of an actor counts."""
-    instance = service.runtime.directory.running(actor_id)
-    if instance is not None:
-        return instance.namespace
-    record = await service.runtime.records.identify(actor_id)
-    return None if record is None else namespace_of(record.name)
+def named_namespace(target: GatewayTarget, headers: Mapping[str, str]) -> str | None:
+    """Return the namespace that a request for an actor names, if it names one.
+
+    Args:
+        target: The actor; an address by key always names one.
+        headers: What the request says, by lower-case name.
+
+    Raises:
+        ActionError: ``namespace.not_found`` if none can be called so.
+    """
+    if isinstance(target, QueryTarget):
+        return check_namespace(target.namespace)
+    named = headers.get("x-rivet-namespace")
+    return check_namespace(named) if named else None
 
 
 def not_now(target: GatewayTarget | None, why: Literal["starting", "stopping"]) -> ActionError:

@@ -13,6 +13,7 @@ import trio
 
 from trivet.declare.options import Limits
 from trivet.link.outbox import Outbox
+from trivet.link.unfinished import Share, Unfinished
 from trivet.protocol.codec import CODECS
 from trivet.protocol.handshake import parse_call_headers
 from trivet.server.answers import Answer, text_answer
@@ -77,6 +78,7 @@ async def _serve(script: Script) -> Upgrade | None:
         proxies=Proxies(["127.0.0.1"]),
         max_params=LIMITS.params,
         count=len,
+        share=Share(Unfinished()),
     )
     return await http.serve(_respond)
 
