@@ -39,13 +39,13 @@ from trivet.declare.interfaces import (
     Conn,
     ConnMap,
     KeyValue,
-    Schedule,
 )
 from trivet.declare.options import Limits
 from trivet.declare.queue import Delivery, Queue
 from trivet.declare.registry import Registry
 from trivet.declare.request import Request, current_request
 from trivet.declare.response import Response
+from trivet.declare.schedule import Cron, Schedule, ScheduledCall, ScheduledRun
 from trivet.declare.web_socket import ClientWebSocket, WebSocket
 from trivet.declare.wire_names import camel_case
 from trivet.open import asgi_app, open_client, open_runtime, serve
@@ -71,6 +71,7 @@ __all__ = [
     "Connection",
     "ConnectionClosed",
     "ConnectionLost",
+    "Cron",
     "Delivery",
     "Error",
     "Event",
@@ -90,6 +91,8 @@ __all__ = [
     "Response",
     "Runtime",
     "Schedule",
+    "ScheduledCall",
+    "ScheduledRun",
     "Server",
     "SqliteStorage",
     "StateNotEnabled",

@@ -188,6 +188,22 @@ async def test_a_refusal_on_the_way_back_closes(autojump_clock: MockClock) -> No
         assert isinstance(caught.value.__cause__, UserError)
 
 
+@pytest.mark.parametrize(
+    ("group", "code"), [("guard", "unknown_actor_name"), ("actor", "state_incompatible")]
+)
+async def test_what_a_deploy_has_broken_is_waited_for_and_told(
+    group: str, code: str, autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    dialer = ScriptedDialer()
+    async with connected(dialer) as (conn, attempt, _):
+        attempt.end()
+        (await dialer.dialled(1)).refuse(passing(code, group))
+        await dialer.opened(2)
+        assert conn.status == "connected"
+    (record,) = [record for record in caplog.records if code in record.message]
+    assert record.levelname == "WARNING"
+
+
 # Params
 
 

@@ -25,11 +25,14 @@ SEEN: list[int] = []
 class Office(trivet.Actor[list[str]], name="office"):
     open_door = Event[str]()
     closed_door = Event[str]()
+    broken_door = Event[str]()
 
     def __init__(self) -> None:
         self.finished = trio.Event()
 
     def can_subscribe(self, event: Event[Any], conn: Conn[None]) -> bool:
+        if event is Office.broken_door:
+            raise KeyError("a mistake")
         return event is not Office.closed_door
 
     def on_state_change(self) -> None:
@@ -154,9 +157,23 @@ async def _serve(office: trivet.Handle[Office], name: str) -> None:
         await trio.sleep_forever() if name == "connection" else None
 
 
-async def test_a_refused_subscription_is_forbidden(tmp_path: Path) -> None:
+@pytest.mark.parametrize("door", [Office.closed_door, Office.broken_door])
+async def test_a_refused_subscription_is_forbidden(
+    tmp_path: Path, door: Event[str], caplog: pytest.LogCaptureFixture
+) -> None:
     async with served(tmp_path) as server, trivet.open_client(server.url) as client:
         async with client.get_or_create(Office, "a").connect() as conn:
-            with pytest.raises(trivet.Forbidden):
-                await anext(conn.events(Office.closed_door))
+            with trio.fail_after(5), pytest.raises(trivet.Forbidden):
+                await anext(conn.events(door))
             assert conn.status == "closed"
+
+
+class Attic(trivet.Actor[None], name="attic"):
+    pass
+
+
+async def test_a_class_that_the_server_does_not_have(tmp_path: Path) -> None:
+    async with served(tmp_path) as server, trivet.open_client(server.url) as client:
+        with trio.fail_after(5), pytest.raises(trivet.ActionError, match="'attic'"):
+            async with client.get_or_create(Attic, "a").connect():
+                raise AssertionError

@@ -14,7 +14,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 from tests.client.peers import client_of
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
-from trivet.declare.errors import ConnectionClosed, ConnectionLost, UserError
+from trivet.declare.errors import ActionError, ConnectionClosed, ConnectionLost, UserError
 from trivet.declare.event import Event
 from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn
@@ -67,6 +67,12 @@ class Room(Actor[list[str], Member, Login], name="room"):
         await trio.sleep_forever()
 
 
+class Attic(Actor[None], name="attic"):
+    @action
+    def look(self) -> int:
+        return 1
+
+
 @asynccontextmanager
 async def running() -> AsyncGenerator[tuple[MemoryNetwork, Client]]:
     network = MemoryNetwork()
@@ -101,6 +107,21 @@ async def test_a_refusal_arrives_as_it_was_raised() -> None:
         assert (caught.value.code, caught.value.metadata) == ("nameless", {"try": "ann"})
         with pytest.raises(UserError, match="nameless"):
             await room.with_params(Login("")).call(Room.say, "hi")
+
+
+@pytest.mark.parametrize("creates", [True, False])
+async def test_a_class_that_the_server_does_not_have(
+    creates: bool, autojump_clock: MockClock
+) -> None:
+    async with running() as (_, client):
+        attic = client.get_or_create(Attic, "a") if creates else client.get(Attic, "a")
+        with trio.fail_after(5), pytest.raises(ActionError, match="'attic'") as connecting:
+            async with attic.connect():
+                raise AssertionError
+        assert connecting.value.code == "unknown_actor_name"
+        with pytest.raises(ActionError, match="'attic'") as calling:
+            await attic.call(Attic.look)
+        assert calling.value.code == "unknown_actor_name"
 
 
 async def test_kicked_for_now_and_for_good(autojump_clock: MockClock) -> None:

@@ -71,6 +71,7 @@ async def test_how_the_actor_closes_arrives(
         async with page(client, "ann").websocket(path) as socket:
             assert await heard(socket) == []
             assert (socket.close_code, socket.close_reason) == (code, reason)
+            assert type(socket.close_code) is int
             assert SECRET not in reason
             with pytest.raises(trivet.ConnectionClosed):
                 await socket.receive()

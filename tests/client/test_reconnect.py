@@ -73,6 +73,7 @@ def test_who_comes_back_at_once_makes_the_next_outage_no_longer() -> None:
         error("actor", "call_cycle"),
         error("message", "outgoing_too_long"),
         error("guard", "query_invalid_params"),
+        error("guard", "unknown_actor_name"),
         error("namespace", "not_found"),
     ],
 )
@@ -166,3 +167,11 @@ def test_an_actor_that_broke_meanwhile_is_waited_for(code: str) -> None:
     assert is_refusal(broken, creates=True)
     assert not is_refusal(broken, creates=True, returning=True)
     assert is_refusal(error("user", code), creates=True, returning=True)
+
+
+@pytest.mark.parametrize("creates", [True, False])
+def test_a_class_that_is_missing_for_a_while_is_waited_for(creates: bool) -> None:
+    """A deploy may reach the servers one by one; but a connection that never stood has a mistake."""
+    missing = error("guard", "unknown_actor_name")
+    assert not is_refusal(missing, creates=creates, returning=True)
+    assert is_refusal(missing, creates=creates)

@@ -7,7 +7,6 @@ from functools import partial
 
 import attrs
 import trio
-import trio.lowlevel
 
 import trivet
 
@@ -27,11 +26,15 @@ class Book:
         said: Every message, in order.
         came: The name of each connection whose ``on_connect`` ran.
         left: The name of each connection whose ``on_disconnect`` ran.
+        noted: The messages that have a row of their own.
+        kept: The rows that there are, filled in for whoever asks.
     """
 
     said: list[str] = attrs.Factory(list[str])
     came: list[str] = attrs.Factory(list[str])
     left: list[str] = attrs.Factory(list[str])
+    noted: list[str] = attrs.Factory(list[str])
+    kept: list[str] = attrs.Factory(list[str])
 
 
 class Room(trivet.Actor[Book, Guest, Guest], call_hooks=False):
@@ -57,20 +60,22 @@ class Room(trivet.Actor[Book, Guest, Guest], call_hooks=False):
         """Let others in between the change and the answer, and say something on the way."""
         self.state.said.append(text)
         self.broadcast(Room.heard, text)
-        await trio.lowlevel.checkpoint()
+        self.state.noted.append(text)
+        await self.kv.put(text, b"")
         return len(self.state.said)
 
     @trivet.action(atomic=True)
     async def say_both(self, text: str) -> int:
         """Two messages that belong together."""
-        self.state.said.append(f"{text} one")
-        await trio.lowlevel.checkpoint()
-        self.state.said.append(f"{text} two")
+        for one in (f"{text} one", f"{text} two"):
+            self.state.said.append(one)
+            self.state.noted.append(one)
+            await self.kv.put(one, b"")
         return len(self.state.said)
 
     @trivet.action(readonly=True)
-    def book(self) -> Book:
-        return self.state
+    async def book(self) -> Book:
+        return attrs.evolve(self.state, kept=[key for key, _ in await self.kv.list()])
 
 
 registry = trivet.Registry(Room)

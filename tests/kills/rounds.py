@@ -5,6 +5,7 @@ server is killed with SIGKILL and started again on the same file. Then each room
 
 - every message whose call was answered, and every message that any client has heard,
 - none of them twice, and of two that belong together both or none,
+- with each message that has a row of its own that row, and no other row,
 - for each connection that a client has seen open and that was lost: its ``on_disconnect``, once.
 """
 
@@ -63,6 +64,9 @@ class Witness:
                 and not (said[f"{first} one"] and said[f"{first} two"])
             ):
                 problems.append(f"torn: {text}")
+        noted, kept = Counter(book.noted), Counter(book.kept)
+        problems += [f"has no row: {text}" for text in noted - kept]
+        problems += [f"has a row alone: {text}" for text in kept - noted]
         present = set(self.current.values())
         gone = self.opened - present
         problems += [f"never left: {name}" for name in gone if not left[name]]

@@ -20,6 +20,8 @@ async def test_a_killed_server_remembers_what_anybody_was_told() -> None:
         (Book(said=["a"]), "lost, though heard: b"),
         (Book(said=["a", "b", "b"]), "2 times: b"),
         (Book(said=["a", "b", "c one"]), "torn: c one"),
+        (Book(said=["a", "b"], noted=["b"]), "has no row: b"),
+        (Book(said=["a", "b"], kept=["b"]), "has a row alone: b"),
         (Book(said=["a", "b"], came=["ann"]), "never left: ann"),
         (Book(said=["a", "b"], came=["ann"], left=["ann", "ann"]), "left 2 times: ann"),
         (Book(said=["a", "b"], left=["ann"]), "left without having come: ann"),

@@ -1,6 +1,7 @@
 """A small world whose power may be cut at any step, and what must be true of it ever after.
 
-What actors do is written down twice: in their state, and in ``HISTORY``, which no cut reaches.
+What actors do is written down three times: in their state, in rows, which always agree with it, and
+in ``HISTORY``, which no cut reaches.
 Whatever anybody outside is told is the state as it was then, so it has to be there for ever.
 """
 
@@ -15,7 +16,7 @@ from trio.testing import wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
 from tests.runtime.links import Frame, PlayedLink
-from tests.runtime.runtimes import awake, killed, opened, put_away, wake
+from tests.runtime.runtimes import awake, instance_of, killed, opened, put_away, wake
 from tests.runtime.stores import HeldStorage
 from trivet.declare.action import Action, action
 from trivet.declare.actor import Actor
@@ -85,6 +86,7 @@ class Book(Actor[list[str], str, str], call_hooks=False):
 
     def write(self, mark: str) -> None:
         self.state.append(mark)
+        instance_of(self).rows.put("kv", b"%06d" % len(self.state), mark.encode())
         TRUTH.history[self.key[0]].append(mark)
 
     def say(self) -> None:
@@ -92,6 +94,9 @@ class Book(Actor[list[str], str, str], call_hooks=False):
 
     async def on_wake(self) -> None:
         self.look()
+        rows = [value.decode() for _, value in await self.kv.list()]
+        if rows != self.state:
+            PROBLEMS.append(AssertionError(f"its rows are {rows}, its state is {self.state}"))
 
     async def create_conn_state(self, params: str) -> str:
         return params
@@ -320,6 +325,8 @@ class World:
             record: ActorRecord | None = await self.storage.find("Book", (key,))
             assert record is not None
             assert record.connections == ()
+            rows = await self.storage.scan(record.id, "kv", b"", None)
+            assert [row.value.decode() for row in rows] == TRUTH.history[key]
             state = TRUTH.history[key]
             TRUTH.loaded(key, list(state))
             came = {mark.split()[1] for mark in state if mark.startswith("came")}

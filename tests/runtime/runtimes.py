@@ -19,6 +19,7 @@ from trivet.declare.registry import Registry, definition_of
 from trivet.lifecycle.actor import ACTOR, ActorEvent
 from trivet.lifecycle.connection import CONNECTION, ConnectionEvent
 from trivet.ports.storage import Storage
+from trivet.ports.surroundings import WallClock
 from trivet.runtime.instance import Instance
 from trivet.runtime.runtime import Runtime, run_runtime
 from trivet.storage.memory import MemoryStorage
@@ -77,11 +78,16 @@ async def opened(
     storage: Storage | None = None,
     limits: Limits | None = None,
     observer: Recorder | None = None,
+    wall_clock: WallClock | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Run actors while the body runs; what they lived through must fit the lifecycle tables."""
     recorder = observer or Recorder()
     async with run_runtime(
-        Registry(*actors), storage or MemoryStorage(), recorder, limits or Limits()
+        Registry(*actors),
+        storage or MemoryStorage(),
+        recorder,
+        limits or Limits(),
+        wall_clock=wall_clock,
     ) as runtime:
         runtime.client = Client(LocalTransport(runtime))
         yield runtime
@@ -108,6 +114,7 @@ async def killed(
             runtime.client = Client(LocalTransport(runtime))
             nursery.start_soon(runtime.deadlines.watch)
             nursery.start_soon(runtime.between_turns.run)
+            nursery.start_soon(runtime.alarms.run)
             yield runtime
             is_dead = True
             nursery.cancel_scope.cancel()
@@ -135,6 +142,13 @@ async def call(
 def awake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance | None:
     """The instance of an actor, if it is awake."""
     return runtime.directory.awake_now(definition_of(actor), Address(key=(key,)))
+
+
+def instance_of(actor: Actor[Any, Any, Any, Any]) -> Instance:
+    """What runs an actor, seen from within."""
+    host: Any = actor._trivet_host  # pyright: ignore[reportPrivateUsage]
+    instance: Instance = getattr(host, "_instance", host)
+    return instance
 
 
 async def wake(runtime: Runtime, actor: AnyActor, key: str = "a") -> Instance:

@@ -38,6 +38,8 @@ class Gallery(Actor[list[str], str]):
                 self.state = []
             case ["raise"]:
                 raise errors.UserError("no", code="busy")
+            case ["fail"]:
+                raise KeyError("a mistake")
             case ["nonsense"]:
                 return 1  # type: ignore[return-value] # pyright: ignore[reportReturnType]
             case _:
@@ -104,23 +106,39 @@ async def test_it_is_asked_at_once_while_a_turn_runs() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "reason"),
+    ("mode", "said"),
     [
         ("assign", "actor.not_in_turn"),
-        ("raise", "user.busy"),
-        ("nonsense", "rivetkit.internal_error"),
+        ("raise", "user.busy: no"),
+        ("fail", "(error "),
+        ("nonsense", "(error "),
     ],
 )
 async def test_a_mistake_in_it_is_a_refusal(
-    mode: str, reason: str, caplog: pytest.LogCaptureFixture
+    mode: str, said: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async with opened(Gallery) as runtime:
         link = await connected(runtime)
         link.call("mode", mode)
         link.subscribe("public")
-        assert await link.closed() == (1011, reason)
+        assert await link.closed() == (1011, "auth.forbidden")
+        assert link.frames[-1] == ("failure", None, "auth.forbidden")
         instance = await wake(runtime, Gallery)
         assert instance.state.value == [mode]
+    (record,) = caplog.records
+    assert "can_subscribe" in record.message
+    assert said in record.message
+
+
+@pytest.mark.parametrize("mode", ["raise", "fail", "nonsense"])
+async def test_a_client_whom_a_mistake_refuses_stays_away(
+    mode: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with opened(Gallery) as runtime, handle(runtime, Gallery).connect() as conn:
+        await conn.call(Gallery.mode, mode)
+        with pytest.raises(errors.Forbidden):
+            await anext(conn.events(Gallery.public))
+        assert conn.status == "closed"
 
 
 async def test_nobody_is_asked_for_an_event_that_is_not_declared() -> None:

@@ -12,7 +12,7 @@ import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet.declare.errors as errors
-from tests.runtime.runtimes import call, handle, opened, put_away, recorder_of, wake
+from tests.runtime.runtimes import call, handle, instance_of, opened, put_away, recorder_of, wake
 from tests.runtime.scribes import Scribe, connected, go_on, saved, stored, words
 from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
@@ -120,6 +120,21 @@ async def test_a_write_outside_of_turns_is_stored_at_once_without_the_state() ->
         await storage.store()
         assert await kept(storage) == {"a": "3", "mine": "1"}
         assert await stored(storage) == [1, 2]
+
+
+async def test_the_last_write_of_a_row_wins_whoever_made_it() -> None:
+    storage = HeldStorage()
+    storage.holding = False
+    async with opened(Scribe, storage=storage) as runtime, trio.open_nursery() as nursery:
+        await begin(runtime, nursery, "put a 1; put b 1; pause end; put b 3")
+        rows = (await wake(runtime, Scribe)).rows
+        rows.put("kv", b"a", b"2")
+        rows.put("kv", b"b", b"2")
+        assert await seen(runtime) == "a=2 b=2"
+        go_on("end")
+        await wait_all_tasks_blocked()
+        assert await seen(runtime) == "a=2 b=3"
+        assert await kept(storage) == {"a": "2", "b": "3"}
 
 
 async def test_a_write_outside_stands_behind_turns_that_are_over() -> None:
@@ -363,3 +378,17 @@ async def test_the_alarm_is_stored_with_its_segment() -> None:
         assert await storage.alarms(9) == [(2.0, instance.actor_id)]
         instance.rows.set_alarm(math.inf)
         assert await storage.alarms(9) == []
+
+
+class Riser(Actor[None], call_hooks=False):
+    @action
+    def wake_me(self, when: float) -> None:
+        instance_of(self).rows.set_alarm(when)
+
+
+async def test_a_turn_that_only_sets_the_alarm_has_something_to_store() -> None:
+    storage = HeldStorage()
+    storage.holding = False
+    async with opened(Riser, storage=storage) as runtime:
+        await call(runtime, Riser.wake_me, 5.0)
+        assert [when for when, _ in await storage.alarms(9)] == [5.0]

@@ -128,14 +128,6 @@ async def test_a_result_that_cannot_be_sent_is_a_mistake_of_the_application(
         assert reply.error == "rivetkit.internal_error"
 
 
-async def test_a_result_beyond_its_limit(autojump_clock: MockClock) -> None:
-    async with serving(limits=Limits(message_out=100)) as site:
-        http = site.http()
-        assert (await call(http, gateway(path="/action/large"), 50)).status == 200
-        reply = await call(http, gateway(path="/action/large"), 101)
-        assert (reply.status, reply.error) == (400, "message.outgoing_too_long")
-
-
 @pytest.mark.parametrize("encoding", ["bare", "json"])
 async def test_error_metadata_that_cannot_be_sent_is_left_out(
     encoding: str, autojump_clock: MockClock
@@ -145,12 +137,6 @@ async def test_error_metadata_that_cannot_be_sent_is_left_out(
         reply = await call(site.http(), gateway(path="/action/refuse_oddly"), encoding=encoding)
         error = codec.decode_error(reply.body)
         assert (error.group, error.code, error.message) == ("user", "odd", "half: ?")
-
-
-async def test_an_action_that_takes_too_long_times_out(autojump_clock: MockClock) -> None:
-    async with serving() as site:
-        reply = await call(site.http(), gateway(path="/action/wait"), 61.0)
-        assert (reply.status, reply.error) == (408, "actor.action_timed_out")
 
 
 async def test_the_deadline_of_the_caller_is_kept(autojump_clock: MockClock) -> None:

@@ -129,33 +129,6 @@ async def test_early_frames_are_kept(autojump_clock: MockClock) -> None:
 # -- what clients do wrong -----------------------------------------------------------------------
 
 
-async def test_a_message_beyond_its_limit_closes(autojump_clock: MockClock) -> None:
-    async with (
-        serving(limits=Limits(message_in=200)) as site,
-        site.websocket(CONNECT, "rivet") as socket,
-    ):
-        client = Client(socket, "json")
-        await client.receive()
-        await client.send(ActionRequest(0, "echo", ["x" * 200]))
-        assert await client.closed() == (1011, "message.incoming_too_long")
-
-
-async def test_an_answer_beyond_its_limit_is_an_error_of_the_call(
-    autojump_clock: MockClock,
-) -> None:
-    async with (
-        serving(limits=Limits(message_out=300)) as site,
-        site.websocket(CONNECT, "rivet") as socket,
-    ):
-        client = Client(socket, "json")
-        await client.receive()
-        await client.send(ActionRequest(0, "large", [300]), ActionRequest(1, "large", [1]))
-        error = await client.receive()
-        assert isinstance(error, ErrorMessage)
-        assert (error.group, error.code, error.action_id) == ("message", "outgoing_too_long", 0)
-        assert await client.receive() == ActionResponse(1, "x")
-
-
 async def test_a_flood_of_frames_closes(autojump_clock: MockClock) -> None:
     async with (
         serving(limits=Limits(frame_rate=10, frame_burst=20)) as site,

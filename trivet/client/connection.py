@@ -31,7 +31,7 @@ import trio
 
 from trivet.client.calls import Calls
 from trivet.client.counts import Counts
-from trivet.client.reconnect import Backoff, is_refusal
+from trivet.client.reconnect import Backoff, is_refusal, needs_mending
 from trivet.client.session import Dialer, Ending, Session, SessionLost
 from trivet.client.status import Status
 from trivet.client.subscription import LiveSubscription, Reader, Subscriptions
@@ -336,7 +336,8 @@ class LiveConnection:
         returning = self._settled.is_set()
         if error is None or is_refusal(error, creates=self._dialer.creates, returning=returning):
             return error
-        self._log(logging.INFO, "cannot connect to %s yet: %s", error)
+        level = logging.WARNING if needs_mending(error) else logging.INFO
+        self._log(level, "cannot connect to %s yet: %s", error)
         return None
 
     def _end(

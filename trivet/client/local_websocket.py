@@ -196,7 +196,7 @@ class LocalWebSocket(ClientWebSocket):
     def close_code(self) -> int | None:
         """The code it was closed with."""
         ending = self._link.ending
-        return None if ending is None else ending.code
+        return None if ending is None else int(ending.code)
 
     @property
     def close_reason(self) -> str:

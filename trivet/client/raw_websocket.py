@@ -96,7 +96,7 @@ class NetworkSocket(ClientWebSocket):
     def close_code(self) -> int | None:
         """The code it was closed with."""
         ending = self._ending
-        return None if ending is None else ending.code
+        return None if ending is None else int(ending.code)  # not wsproto's enumeration
 
     @property
     def close_reason(self) -> str:

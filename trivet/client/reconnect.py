@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from trivet.declare.errors import Error
 
-__all__ = ["Backoff", "is_refusal", "repeat_delay"]
+__all__ = ["Backoff", "is_refusal", "needs_mending", "repeat_delay"]
 
 FIRST_CEILING = 0.25
 LAST_CEILING = 30.0
@@ -23,8 +23,11 @@ _PASSING = frozenset(
     {"starting", "stopping", "stopped", "restarting", "overloaded", "unavailable"}
     | {"not_configured", "dropped_reply", "state_not_saved"}
 )
-# What the operator of the actor has to mend, and can.
-_BROKEN = frozenset({"state_corrupt", "state_incompatible", "state_not_loaded"})
+# What the operator of the actor has to mend, and can: by the next deploy, or the end of this one.
+_BROKEN = frozenset(
+    {("actor", code) for code in ("state_corrupt", "state_incompatible", "state_not_loaded")}
+    | {("guard", "unknown_actor_name")}
+)
 # What becomes of them when the actor may be created anew.
 _GONE = frozenset({"not_found", "destroying", "destroyed"})
 # Groups of whoever stands between client and actor.
@@ -84,14 +87,20 @@ def is_refusal(error: Error, *, creates: bool, returning: bool = False) -> bool:
         error: What the actor's side, or somebody on the way, has said.
         creates: Whether the actor would be created, so that it cannot be missing for long.
         returning: Whether the connection was open before: then an actor that cannot be read any
-            more, as after a deploy that failed, is no answer to it.
+            more, or a server without its class, as in a deploy that fails or goes from one server
+            to the next, is no answer to it.
     """
-    if returning and error.group == "actor" and error.code in _BROKEN:
-        return False
+    if needs_mending(error):
+        return not returning
     if error.group == "actor":
         return error.code not in _PASSING and not (creates and _is_gone(error))
     # A wrong address does not become right.
     return error.group not in _BETWEEN or error.code.startswith("query_")
+
+
+def needs_mending(error: Error) -> bool:
+    """Return whether an error will not pass by itself, and yet may pass."""
+    return (error.group, error.code) in _BROKEN
 
 
 def repeat_delay(error: Error, tries: int, *, creates: bool) -> float | None:

@@ -12,9 +12,10 @@ from typing_extensions import TypeVar
 from trivet.declare.definition import Definition
 from trivet.declare.features import not_built
 from trivet.declare.handle import Client
-from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, Schedule, StateCell
+from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, StateCell
 from trivet.declare.options import Durability, Limits, Options
 from trivet.declare.reading import define
+from trivet.declare.schedule import Schedule
 
 if TYPE_CHECKING:
     from trivet.declare.action import Action
@@ -159,7 +160,7 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
     @property
     def schedule(self) -> Schedule[Self]:
         """The actor's durable calls to itself in the future."""
-        not_built("schedules")
+        return self._trivet_host.schedule
 
     @property
     def kv(self) -> KeyValue:

@@ -8,7 +8,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Generic, Literal, ParamSpec, Protocol
 
 from typing_extensions import TypeVar
@@ -16,9 +15,9 @@ from typing_extensions import TypeVar
 from trivet.declare.event import Event
 
 if TYPE_CHECKING:
-    from trivet.declare.action import Action
     from trivet.declare.actor import Actor
     from trivet.declare.handle import Client
+    from trivet.declare.schedule import Schedule
 
 __all__ = [
     "SHORT_KINDS",
@@ -28,7 +27,6 @@ __all__ = [
     "ConnMap",
     "Host",
     "KeyValue",
-    "Schedule",
     "StateCell",
 ]
 
@@ -138,38 +136,6 @@ class ConnMap(Mapping[str, Conn[ConnStateT]], Generic[ConnStateT]):
     def __iter__(self) -> Iterator[str]: ...
 
 
-class Schedule(Protocol[A_co]):
-    """Calls of an actor to itself in the future, durable; every verb returns the entry's id."""
-
-    def after(
-        self, seconds: float, action: Action[A_co, P, object], /, *args: P.args, **kwargs: P.kwargs
-    ) -> str:
-        """Call an action once, after some seconds."""
-        ...
-
-    def at(
-        self, when: datetime, action: Action[A_co, P, object], /, *args: P.args, **kwargs: P.kwargs
-    ) -> str:
-        """Call an action once, at an aware point in time."""
-        ...
-
-    def every(
-        self, seconds: float, action: Action[A_co, P, object], /, *args: P.args, **kwargs: P.kwargs
-    ) -> str:
-        """Call an action again and again."""
-        ...
-
-    def cron(
-        self, expression: str, action: Action[A_co, P, object], /, *args: P.args, **kwargs: P.kwargs
-    ) -> str:
-        """Call an action whenever the five-field expression says."""
-        ...
-
-    def cancel(self, entry_id: str, /) -> bool:
-        """Remove an entry; ``False`` if it is gone already."""
-        ...
-
-
 class KeyValue(Protocol):
     """The actor's own durable store of bytes by text key, in key order."""
 
@@ -251,6 +217,11 @@ class Host(Protocol):
     @property
     def client(self) -> Client:
         """The client for calls to other actors."""
+        ...
+
+    @property
+    def schedule(self) -> Schedule[Any]:
+        """The durable calls to itself in the future."""
         ...
 
     @property

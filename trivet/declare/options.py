@@ -79,7 +79,7 @@ class Limits:
         message_in: Bytes of a message to an actor. A longer one closes its connection with 1011
             ``message.incoming_too_long``, and is answered with 400 over HTTP.
         message_out: Bytes of a message to a client. A longer result fails its call with
-            ``message.outgoing_too_long``; a longer event closes the connection with 1011.
+            ``message.outgoing_too_long``; a longer event raises that where it is sent.
         frame: Bytes of a message of a raw WebSocket, 32 MiB at most. A longer one closes it with
             1011 ``message.incoming_too_long``, or 1009 beyond 32 MiB.
         fragments: Fragments of one message. More close the WebSocket with 1009.
@@ -128,6 +128,8 @@ class Limits:
             ``actor.state_too_large``, and the actor is as it was stored last.
         save_interval: Seconds between saves with ``durability="interval"``. As much is lost in a
             crash.
+        schedules: Calls of an actor to itself that are to come. Further ones fail with
+            ``schedule.max_schedules_exceeded``.
         kv_key: Bytes of a key of ``self.kv``. ``kv.key_too_large``.
         kv_value: Bytes of a value of ``self.kv``. ``kv.value_too_large``.
         kv_batch_keys: Keys that one call of ``self.kv`` may name. ``kv.too_many_keys``.
@@ -174,6 +176,7 @@ class Limits:
     grace: float = 15.0
     state_limit: int = attrs.field(default=MEBIBYTE, validator=_check_state_limit)
     save_interval: float = 1.0
+    schedules: int = 1000
     kv_key: int = 2 * KIBIBYTE
     kv_value: int = 128 * KIBIBYTE
     kv_batch_keys: int = 128
@@ -205,6 +208,8 @@ class Options:
     Attributes:
         name: The actor's name on the wire; never inherited, the class's own name by default.
         durability: What an acknowledged change survives on a durable store, ``"power"`` by default.
+        sleep_after: Idle seconds after which the actor sleeps; ``math.inf`` is never.
+        grace: Seconds that its end may take; that of the limits by default.
         action_timeout: Seconds an asynchronous action may run.
         concurrent: Whether asynchronous actions run beside the turns.
         call_hooks: Whether stateless calls run the connection hooks.
@@ -216,7 +221,7 @@ class Options:
 
     name: str | None = None
     durability: Durability | None = attrs.field(default=None, validator=_check_durability)
-    sleep_after: float | None = attrs.field(default=None, validator=_check_seconds)
+    sleep_after: float = attrs.field(default=30.0, validator=_check_seconds)
     grace: float | None = attrs.field(default=None, validator=_check_seconds)
     action_timeout: float = attrs.field(default=60.0, validator=_check_seconds)
     concurrent: bool = False

@@ -23,7 +23,8 @@ class Request:
     Attributes:
         method: The HTTP method, upper case.
         url: The absolute URL, routing parameters removed, the other bytes kept.
-        path: The path as sent, not decoded.
+        path: The path as sent, not decoded, the same in every hook: of a raw request or WebSocket the
+            actor's own, of a call ``/action/NAME``, of a connection ``/connect``.
         query: The query as sent, without the question mark.
         headers: Header values by lower-case name; repeated ones joined by a comma.
         body: The complete body; empty in ``authorize``, which comes first.

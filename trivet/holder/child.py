@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import MutableMapping
 from typing import Self
 
 import attrs
@@ -63,10 +62,10 @@ class Held:
         return cls(control, sockets)
 
 
-def held_by(environment: MutableMapping[str, str] = os.environ) -> Held | None:
+def held_by() -> Held | None:
     """Return this process's place below a holder, ``None`` if it has none.
 
     It is taken out of the environment: no process that is started from here is held as well.
     """
-    numbers = environment.pop(CONTROL, None)
+    numbers = os.environ.pop(CONTROL, None)
     return None if numbers is None else Held.of(numbers)

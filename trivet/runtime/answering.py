@@ -41,6 +41,7 @@ async def answer(call: Call) -> None:
             await (enter_beside if call.method.concurrent else enter_call)(call, call.conn)
         if call.method.concurrent:
             running_action.set(call)
+        call.begins()
         value = await _invoke(call)
     except Exception as error:  # the actor's firewall: the caller gets it
         call.is_over = True

@@ -166,6 +166,9 @@ class Call(Turn):
         """Hand a call that has not begun to the next instance."""
         raise NotImplementedError
 
+    def begins(self) -> None:
+        """Take note that its action begins now."""
+
     def entered(self) -> None:
         """Take note that it needs no turn any more."""
 

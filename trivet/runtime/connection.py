@@ -280,8 +280,10 @@ class Connection(Conn[Any]):
         gate, link = self.instance.gate, self.inbox.link
         frame = link.encoder.failure(None, fault)
         gate.emit(lambda: link.push(frame))
-        if self.phase is ConnectionState.CONNECTING:
-            self.close("hook", REFUSED, fault.reason)
+        if self.phase in STANDING:
+            # One that is open already has an Init that is too long to be sent.
+            cause: CloseCause = "server" if self.phase is ConnectionState.OPEN else "hook"
+            self.close(cause, REFUSED, fault.reason)
         else:
             self.step(ConnectionEvent.REFUSE)
             gate.emit(lambda: link.close(REFUSED, fault.reason), lambda _: link.close(REFUSED, ""))

@@ -73,6 +73,8 @@ async def end_instance(instance: Instance) -> None:
     await instance.nursery.aclose()
     instance.step(ActorEvent.ENDED)
     instance.runtime.directory.remove(instance)
+    if instance.has_schedule and instance.broken:
+        instance.runtime.alarms.look_at(instance.actor_id)
     for inbox in instance.runtime.directory.parked(instance.actor_id):
         inbox.instance_ended()
     instance.has_changed()
@@ -185,6 +187,8 @@ async def _save(instance: Instance) -> None:
 async def _remove(instance: Instance) -> None:
     """Remove the actor; only then those hear of it who have destroyed it, and links close."""
     instance.is_removed = await _store(instance, partial(instance.gate.save_last, destroys=True))
+    if instance.is_removed:
+        instance.runtime.alarms.forget(instance.actor_id)
     if instance.last_words is not None:
         instance.last_words.over(is_removed=instance.is_removed)
     await close_links(instance)

@@ -13,6 +13,7 @@ from trivet.declare.event import Event
 from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn, KeyValue
 from trivet.lifecycle.actor import ActorEvent
+from trivet.runtime.host_schedule import HostSchedule
 from trivet.runtime.idleness import kept_awake
 from trivet.runtime.key_value import StoredKeyValue
 from trivet.runtime.namespaces import DEFAULT
@@ -98,6 +99,11 @@ class InstanceHost:
     def kv(self) -> KeyValue:
         """Its own store of bytes by text key."""
         return StoredKeyValue(self.instance.rows, self.instance.limits)
+
+    @property
+    def schedule(self) -> HostSchedule:
+        """Its durable calls to itself in the future."""
+        return HostSchedule(self.instance)
 
     def begins_anew(self) -> None:
         """Forget what was made for a start that has to begin again."""

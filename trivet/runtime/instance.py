@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextvars
 import math
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import trio
 
@@ -31,6 +31,7 @@ from trivet.runtime.nursery import ActorNursery
 from trivet.runtime.own_tasks import OwnTasks
 from trivet.runtime.reception import Reception
 from trivet.runtime.rows import Rows
+from trivet.runtime.schedule import InstanceSchedule
 from trivet.runtime.state import NO_STATE, NoState, State
 from trivet.runtime.state_watch import StateWatch
 from trivet.runtime.subjects import about_instance
@@ -44,9 +45,6 @@ if TYPE_CHECKING:
     from trivet.runtime.runtime import Runtime
 
 __all__ = ["Instance"]
-
-SLEEP_AFTER: Final = 30.0
-"""After how many idle seconds an actor sleeps whose class says nothing of that."""
 
 
 class Instance:
@@ -93,6 +91,7 @@ class Instance:
         "_nursery",
         "_own_tasks",
         "_reception",
+        "_schedule",
         "_worker",
         "actor",
         "actor_id",
@@ -161,8 +160,7 @@ class Instance:
         self.ends_at = math.inf
         self.last_words: LastWords | None = None
         self.kept_awake = 0
-        wanted_rest = definition.options.sleep_after
-        self.sleep_after = SLEEP_AFTER if wanted_rest is None else wanted_rest
+        self.sleep_after = definition.options.sleep_after
         self.save_at = math.inf
         durable = runtime.storage.durable
         durability = definition.options.durability or "power"
@@ -180,6 +178,7 @@ class Instance:
         self._reception: Reception | None = None
         self._background: Background | None = None
         self._draining: Draining | None = None
+        self._schedule: InstanceSchedule | None = None
         if self.holds_effects or self.saves_often:
             self.mailbox.gate = self.gate
         self.actor: Any = definition.actor.__new__(definition.actor)
@@ -249,6 +248,18 @@ class Instance:
         return self._background
 
     @property
+    def schedule(self) -> InstanceSchedule:
+        """Its calls that are to come."""
+        if self._schedule is None:
+            self._schedule = InstanceSchedule(self)
+        return self._schedule
+
+    @property
+    def has_schedule(self) -> bool:
+        """Whether it has ever had calls that are to come."""
+        return self._schedule is not None
+
+    @property
     def draining(self) -> Draining:
         """The work that its end waits for."""
         if self._draining is None:
@@ -269,7 +280,7 @@ class Instance:
         self.state = self._fresh_state()
         self.actor._trivet_state = self.state
         self.journal = None if self.journal is None else Journal()
-        self._gate = None
+        self._gate = self._schedule = None
         self.host.begins_anew()
         self.mailbox.gate = self.gate
 
@@ -317,6 +328,7 @@ class Instance:
             (background is not None and background.keeps_awake)
             or (gate is not None and (bool(gate.effects) or gate.saver.is_busy))
             or (reception is not None and reception.is_serving)
+            or (self._schedule is not None and self._schedule.is_due)
         )
 
     def rests(self) -> None:

@@ -69,6 +69,8 @@ async def start(instance: Instance, address: Address) -> None:
         instance.wanted = None
         instance.rests()
         instance.arm(instance.mailbox.idle_since + instance.sleep_after)
+        if instance.has_schedule:
+            instance.schedule.is_ready()
         if "run" in instance.definition.hooks:
             instance.background.start_run()
 

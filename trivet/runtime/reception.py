@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import attrs
 import trio
 
-from trivet.declare.errors import ActionError, Error, Forbidden, NotInTurnError
+from trivet.declare.errors import ActionError, Error, Forbidden
 from trivet.declare.interfaces import SHORT_KINDS
 from trivet.declare.request import Request
 from trivet.lifecycle.actor import ActorState
@@ -28,12 +28,12 @@ from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.mailbox import overloaded
 from trivet.runtime.replies import reply_failure
-from trivet.runtime.state import only_read
 from trivet.runtime.subjects import about_connection
+from trivet.runtime.subscribing import may_subscribe
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
-    from trivet.declare.definition import EventBinding, Method
+    from trivet.declare.definition import Method
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
     from trivet.runtime.web_socket import SocketConnection
@@ -210,30 +210,11 @@ class Reception:
             # Accepted, as the reference does, and not kept: such names cost a client nothing.
             self._instance.runtime.observer.count("subscription_unknown")
             return
-        try:
-            allowed = self._may_subscribe(conn, binding)
-        except Exception as error:  # the connection's firewall
-            fault = fault_of(
-                error, where=f"{self._instance.label}.can_subscribe", subject=about_connection(conn)
-            )
-        else:
-            if allowed:
-                self._instance.conns.subscribe(conn, name)
-                return
-            fault = fault_of(Forbidden(), where=conn.label)
+        if may_subscribe(conn, binding):
+            self._instance.conns.subscribe(conn, name)
+            return
         self._instance.runtime.observer.count("subscription_refused")
-        self._end_with(conn, fault)
-
-    def _may_subscribe(self, conn: Connection, binding: EventBinding) -> bool:
-        if "can_subscribe" not in self._instance.definition.hooks:
-            return True
-        context = self._instance.context.copy()
-        context.run(running_turn.set, None)  # it is no part of the turn that may be suspended
-        with only_read(self._instance, NotInTurnError):
-            answer = context.run(self._instance.actor.can_subscribe, binding.event, conn)
-        if not isinstance(answer, bool):
-            raise TypeError(f"can_subscribe answers True or False, not {type(answer).__name__}")
-        return answer
+        self._end_with(conn, fault_of(Forbidden(), where=conn.label))
 
     def _end_with(self, conn: Connection, fault: Fault) -> None:
         assert conn.inbox is not None

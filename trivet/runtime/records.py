@@ -113,6 +113,11 @@ class Records:
         with self._reading(f"the actors of {name}", about(actor=name)):
             return await self._storage.list(name)
 
+    async def alarms(self, limit: int) -> list[tuple[float, str]]:
+        """Return the soonest alarms: when, and of which actor."""
+        with self._reading("the alarms", about()):
+            return await self._storage.alarms(limit)
+
     @contextmanager
     def _reading(self, what: str, subject: dict[str, str]) -> Generator[None]:
         try:

@@ -26,6 +26,7 @@ from trivet.ports.link import Link, SocketLink
 from trivet.ports.observer import Observer
 from trivet.ports.storage import Storage
 from trivet.ports.surroundings import Randomness, WallClock
+from trivet.runtime.alarms import Alarms
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
@@ -42,6 +43,7 @@ from trivet.runtime.snapshot import RuntimeSnapshot, take_snapshot
 from trivet.runtime.socket_inbox import SocketInbox
 from trivet.runtime.state import State
 from trivet.runtime.stop_deadline import StopDeadline
+from trivet.runtime.wall_clock import wall_clock_of_trio
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
@@ -70,6 +72,9 @@ class Runtime:
         mailbox_type: What holds their turns.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
+        alarms: When its actors have something to do.
+        wall_clock: Returns the time by the clock on the wall.
+        wall_clock_jumps: Whether that may jump.
         now: Returns the time of Trio's clock.
         checkpoint_is_due: Tells a caller, once in so many inline calls, to let others run.
     """
@@ -86,20 +91,22 @@ class Runtime:
         observer: Observer,
         *,
         limits: Limits,
-        wall_clock: WallClock = time.time,
+        wall_clock: WallClock | None = None,
         randomness: Randomness = lambda: secrets.token_hex(16),
     ) -> None:
         self.registry = registry
         self.nursery = nursery
         self.storage = storage
         self.observer = observer
-        self.wall_clock = wall_clock
+        self.wall_clock = wall_clock or wall_clock_of_trio()
+        self.wall_clock_jumps = self.wall_clock is time.time or wall_clock is not None
         self.new_id = randomness
         self.limits = registry.limits.over(limits)
         self.stop_deadline = StopDeadline()
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
         self.deadlines = Deadlines()
+        self.alarms = Alarms(self)
         self.between_turns = BetweenTurns()
         self.now = trio.lowlevel.current_clock().current_time  # half of what Trio's function takes
         self.context: contextvars.Context = contextvars.copy_context()
@@ -249,7 +256,12 @@ async def _stop_for_good(instance: Any) -> None:
 
 @asynccontextmanager
 async def run_runtime(
-    registry: Registry, storage: Storage, observer: Observer, limits: Limits
+    registry: Registry,
+    storage: Storage,
+    observer: Observer,
+    limits: Limits,
+    *,
+    wall_clock: WallClock | None = None,
 ) -> AsyncGenerator[Runtime]:
     """Run a runtime while the body runs.
 
@@ -267,7 +279,8 @@ async def run_runtime(
         with around_store:
             async with storage.open():
                 try:
-                    async with _live(registry, storage, observer, limits, shelter) as runtime:
+                    opening = _live(registry, storage, observer, limits, shelter, wall_clock)
+                    async with opening as runtime:
                         yield runtime
                 finally:
                     left = 0.0 if runtime is None else runtime.stop_deadline.left_for_leaving
@@ -285,16 +298,24 @@ async def run_runtime(
 
 @asynccontextmanager
 async def _live(
-    registry: Registry, storage: Storage, observer: Observer, limits: Limits, shelter: Shelter
+    registry: Registry,
+    storage: Storage,
+    observer: Observer,
+    limits: Limits,
+    shelter: Shelter,
+    wall_clock: WallClock | None,
 ) -> AsyncGenerator[Runtime]:
     async with open_service_nursery() as outer:
 
         async def live(task_status: trio.TaskStatus[Runtime]) -> None:
             with shelter:
                 async with trio.open_nursery() as nursery:
-                    runtime = Runtime(registry, nursery, storage, observer, limits=limits)
+                    runtime = Runtime(
+                        registry, nursery, storage, observer, limits=limits, wall_clock=wall_clock
+                    )
                     nursery.start_soon(runtime.deadlines.watch)
                     nursery.start_soon(runtime.between_turns.run)
+                    nursery.start_soon(runtime.alarms.run)
                     task_status.started(runtime)
                     await shelter.wait_told()
                     await runtime.aclose()

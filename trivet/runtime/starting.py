@@ -84,8 +84,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
     if record is None:
         await _create(instance, address.input)
     else:
-        await _load(instance, record)
-        instance.watch_state()
+        await _load_all(instance, record)
         await _leave_for_others(instance, record)
     for inbox in directory.parked(instance.actor_id):
         instance.reception.restore(inbox)
@@ -146,6 +145,13 @@ def _first_state(instance: Instance) -> bytes | None:
     raise error_of(fault)
 
 
+async def _load_all(instance: Instance, record: ActorRecord) -> None:
+    await _load(instance, record)
+    instance.watch_state()
+    if record.alarm < math.inf:
+        await instance.schedule.load()
+
+
 async def _load(instance: Instance, record: ActorRecord) -> None:
     """Read the state, after the class has brought it into shape."""
     instance.is_stored, instance.generation = True, record.generation + 1
@@ -198,8 +204,7 @@ async def _leave_for_others(instance: Instance, record: ActorRecord) -> None:
         assert again is not None
         instance.start_over()
         instance.actor.__init__()
-        await _load(instance, again)
-        instance.watch_state()
+        await _load_all(instance, again)
         assert instance.journal is not None
         instance.journal.load(again.connections)
 

@@ -22,9 +22,10 @@ import attrs
 from trivet.declare.schedule import Cron
 from trivet.declare.values import Place, shape_of
 
-__all__ = ["PlannedCall", "Timetable", "decode_call", "encode_call"]
+__all__ = ["KEPT_RUNS", "PlannedCall", "Timetable", "decode_call", "encode_call"]
 
 KEPT_RUNS: Final = 100
+"""Runs of a call that are remembered, unless it says otherwise."""
 
 
 @attrs.frozen(kw_only=True)
@@ -61,6 +62,16 @@ class PlannedCall:
     def comes_again(self) -> bool:
         """Whether it comes again and again."""
         return self.every is not None or self.cron is not None
+
+    def in_place_of(self, earlier: PlannedCall) -> PlannedCall:
+        """Return it as what replaces a call with its name: what is timed alike keeps its time."""
+        is_timed_alike = self.comes_again and (self.every, self.cron, self.timezone) == (
+            earlier.every,
+            earlier.cron,
+            earlier.timezone,
+        )
+        due, anchor = (earlier.due, earlier.anchor) if is_timed_alike else (self.due, self.anchor)
+        return attrs.evolve(self, due=due, anchor=anchor, runs=earlier.runs)
 
     def following(self, now: float) -> PlannedCall | None:
         """Return what is left of it when it has come; ``None`` if it does not come again."""

@@ -37,8 +37,8 @@ from trivet.server.answers import RequestError
 from trivet.server.encoder import encoder_of
 from trivet.server.head import Head
 from trivet.server.origins import foreign_origin
-from trivet.server.raw_websocket import attach_raw, is_raw_address, raw_link
-from trivet.server.requests import request_of
+from trivet.server.raw_websocket import PREFIX, attach_raw, is_raw_address, raw_link
+from trivet.server.requests import raw_request_of, request_of
 from trivet.server.router import without_base_path
 from trivet.server.service import ClientLink, Service
 from trivet.server.targets import find_actor, named_namespace, not_now
@@ -189,6 +189,8 @@ async def _visit(service: Service, upgrade: Upgrade) -> _Visit:
         secure=service.secure,
         token=token,
     )
+    if is_raw:
+        request = raw_request_of(request, PREFIX)
     with trio.move_on_after(service.limits.opening_time):
         definition, address = await find_actor(service, target, request)
         if is_raw:

@@ -17,7 +17,7 @@ FIRST: Final = 3
 
 
 def inherited_sockets(
-    name: str | None = None, *, environment: Mapping[str, str] = os.environ
+    name: str | None = None, *, environment: Mapping[str, str] | None = None
 ) -> list[socket.socket]:
     """Return the listening sockets that this process was started with, to be served.
 
@@ -26,7 +26,7 @@ def inherited_sockets(
 
     Args:
         name: Only the sockets that are called so (``FileDescriptorName=`` of a systemd socket).
-        environment: Where they are described.
+        environment: Where they are described, by default the environment of the process.
 
     Returns:
         The sockets in their order, none if the process was started without.
@@ -34,6 +34,8 @@ def inherited_sockets(
     Raises:
         ValueError: If a file that should be a listening socket is something else.
     """
+    if environment is None:
+        environment = os.environ
     if environment.get("LISTEN_PID") != str(os.getpid()):
         return []
     files = range(FIRST, FIRST + _count(environment.get("LISTEN_FDS", "")))

@@ -20,7 +20,6 @@ from trivet.link.limits import HARD_LIMIT
 from trivet.link.transport import Transport
 from trivet.runtime.socket_inbox import SocketInbox
 from trivet.server.raw_link import RawEncoder, RawLink
-from trivet.server.requests import raw_request_of
 from trivet.server.service import Service
 from trivet.server.upgrade import Upgrade
 
@@ -56,7 +55,7 @@ def attach_raw(
         definition: The actor's class.
         address: Which actor.
         params: Connection params, checked.
-        request: What the client sent, as it was routed.
+        request: What the client sent, as the actor sees it.
         when_decided: Called when the actor's hooks have let it in, or not.
     """
     link = raw_link(service, transport, upgrade, service.runtime.limits_of(definition))
@@ -65,7 +64,7 @@ def attach_raw(
         definition,
         address,
         params=params,
-        request=raw_request_of(request, PREFIX),
+        request=request,
         when_decided=when_decided,
     )
     return link, inbox

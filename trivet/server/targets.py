@@ -107,7 +107,7 @@ def definition_named(runtime: Runtime, name: str) -> Definition:
     """
     definition = runtime.registry.definitions.get(name)
     if definition is None:
-        message = "The server has no actor of this name"
+        message = f"The server has no actor class {name!r}"
         raise ActionError(
             message, group="guard", code="unknown_actor_name", metadata={"name": name}
         )

@@ -20,7 +20,7 @@ AnyStorage = TypeVar("AnyStorage", bound=Storage)
 async def check_storage(
     fresh: Callable[[], AnyStorage],
     *,
-    reopened: Callable[[AnyStorage], AnyStorage] = lambda storage: storage,
+    reopened: Callable[[AnyStorage], AnyStorage] | None = None,
 ) -> None:
     """Check that a store does what ``trivet.ports.Storage`` says, sentence by sentence.
 
@@ -47,7 +47,10 @@ async def check_sentences(
         storages: list[AnyStorage] = []
 
         def next_one(storages: list[AnyStorage] = storages) -> Storage:
-            storages.append(reopened(storages[-1]) if storages else fresh())
+            if not storages:
+                storages.append(fresh())
+            elif reopened is not None:
+                storages.append(reopened(storages[-1]))
             return storages[-1]
 
         try:

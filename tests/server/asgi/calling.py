@@ -8,6 +8,9 @@ from typing import Any
 
 import trio
 
+from tests.server.actors import Counter, Room
+from trivet.declare.registry import Registry
+from trivet.open import asgi_app
 from trivet.server.asgi.application import Application
 from trivet.server.asgi.messages import Message, Scope
 
@@ -22,6 +25,12 @@ HTTP: Scope = {
     "headers": [(b"host", b"server")],
     "client": ("127.0.0.1", 50000),
 }
+
+
+def application(*actors: Any, **options: Any) -> Application:
+    registry = Registry(*(actors or (Counter, Room)))
+    chosen: dict[str, Any] = {"public": True, "watch_loop": False, **options}
+    return asgi_app(registry, **chosen)
 
 
 def scope_of(address: str, *, headers: dict[str, str] | None = None, **changes: Any) -> Scope:

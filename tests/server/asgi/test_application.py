@@ -10,25 +10,13 @@ import pytest
 import trio
 from trio.testing import MockClock, wait_all_tasks_blocked
 
-from tests.server.actors import Counter, Login, Room
-from tests.server.asgi.calling import Call, calling, request, scope_of, websocket_scope
+from tests.server.actors import Counter, Room
+from tests.server.asgi.calling import Call, application, calling, request, scope_of
 from tests.server.serving import gateway
-from tests.server.sessions import params
 from trivet.declare.options import Limits
-from trivet.declare.registry import Registry
-from trivet.open import asgi_app
-from trivet.protocol.codec import CODECS
-from trivet.protocol.messages import ActionRequest, ActionResponse, Init, ToClient, ToServer
-from trivet.server.asgi.application import Application
 
 ADD = gateway(path="/action/add")
 JSON = {"x-rivet-encoding": "json"}
-
-
-def application(*actors: Any, **options: Any) -> Application:
-    registry = Registry(*(actors or (Counter, Room)))
-    chosen: dict[str, Any] = {"public": True, "watch_loop": False, **options}
-    return asgi_app(registry, **chosen)
 
 
 def posting(address: str = ADD, **changes: Any) -> dict[str, Any]:
@@ -152,155 +140,6 @@ async def test_a_body_of_another_length_is_not_taken(autojump_clock: MockClock) 
         await call.ended.wait()
         counter = app.server.client.get_or_create(Counter, "a")
         assert await counter.call(Counter.value) == 0
-
-
-# -- WebSockets ----------------------------------------------------------------------------------
-
-
-class Speaker:
-    """A client that speaks the messages of one encoding through an ASGI server."""
-
-    def __init__(self, call: Call, encoding: str) -> None:
-        self.call = call
-        self._codec = CODECS[encoding]
-
-    async def open(self) -> Any:
-        self.call.say("websocket.connect")
-        accepted = await self.call.hear()
-        assert accepted == {"type": "websocket.accept", "subprotocol": "rivet"}
-
-    def send(self, message: ToServer) -> None:
-        data = self._codec.encode_to_server(message)
-        if self._codec.binary:
-            self.call.say("websocket.receive", bytes=data, text=None)
-        else:
-            self.call.say("websocket.receive", text=data.decode())
-
-    async def receive(self) -> ToClient:
-        message = await self.call.hear()
-        assert message["type"] == "websocket.send"
-        data = message["bytes"] if self._codec.binary else message["text"].encode()
-        return self._codec.decode_to_client(data)
-
-
-def connecting(*more: str, name: str = "counter", encoding: str = "json") -> dict[str, Any]:
-    address = gateway(name, path="/connect")
-    return dict(websocket_scope(address, "rivet", f"rivet_encoding.{encoding}", *more))
-
-
-@pytest.mark.parametrize("encoding", ["bare", "cbor", "json"])
-async def test_a_connection(autojump_clock: MockClock, encoding: str) -> None:
-    app = application()
-    began_at = trio.current_time()
-    async with app.running(), calling(app, connecting(encoding=encoding)) as call:
-        speaker = Speaker(call, encoding)
-        await speaker.open()
-        assert isinstance(await speaker.receive(), Init)
-        speaker.send(ActionRequest(0, "add", [3]))
-        assert await speaker.receive() == ActionResponse(0, 3)
-        assert trio.current_time() == began_at  # nothing waited for a ping
-        call.say("websocket.disconnect", code=1000, reason="Disposed")
-        await call.ended.wait()
-
-
-@pytest.mark.parametrize(
-    ("code", "cause"),
-    [(1000, "client"), (1005, "client"), (1006, "network"), (1015, "network"), (4000, "client")],
-)
-async def test_how_a_client_left_is_known(autojump_clock: MockClock, code: int, cause: str) -> None:
-    app = application()
-    async with app.running():
-        login = params('{"token":"ann"}')
-        async with calling(app, connecting(login, name="room")) as call:
-            speaker = Speaker(call, "json")
-            await speaker.open()
-            await speaker.receive()
-            call.say("websocket.disconnect", code=code)
-            await call.ended.wait()
-        await wait_all_tasks_blocked()
-        room = app.server.client.get(Room, "a").with_params(Login("bob"))
-        assert f"ann {cause}" in await room.call(Room.farewells)
-
-
-async def test_half_a_character_closes(autojump_clock: MockClock) -> None:
-    app = application()
-    async with app.running(), calling(app, connecting()) as call:
-        speaker = Speaker(call, "json")
-        await speaker.open()
-        await speaker.receive()
-        call.say("websocket.receive", text="\ud800")
-        assert (await call.hear())["code"] == 1007
-
-
-async def test_a_kicked_client_hears_why(autojump_clock: MockClock) -> None:
-    app = application()
-    async with app.running():
-        login = params('{"token":"ann"}')
-        async with calling(app, connecting(login, name="room")) as call:
-            speaker = Speaker(call, "json")
-            await speaker.open()
-            await speaker.receive()
-            room = app.server.client.get(Room, "a").with_params(Login("bob"))
-            async with trio.open_nursery() as nursery:
-                nursery.start_soon(room.call_by_name, "kick", "ann", "Too loud")
-                closed = await call.hear()
-            assert closed == {"type": "websocket.close", "code": 1000, "reason": "Too loud"}
-            await call.ended.wait()
-
-
-async def test_a_refused_client_is_accepted_and_told(autojump_clock: MockClock) -> None:
-    app = application()
-    login = params('{"token":"wrong"}')
-    async with app.running(), calling(app, connecting(login, name="room")) as call:
-        speaker = Speaker(call, "json")
-        await speaker.open()
-        await speaker.receive()
-        closed = await call.hear()
-        assert (closed["code"], closed["reason"]) == (1011, "user.unauthorized")
-
-
-async def test_the_server_pings_and_is_answered(autojump_clock: MockClock) -> None:
-    """The ASGI server watches its client, so the one behind it must not give that up."""
-    app = application()
-    async with app.running(), calling(app, connecting()) as call:
-        speaker = Speaker(call, "json")
-        await speaker.open()
-        await speaker.receive()
-        await trio.sleep(300)
-        speaker.send(ActionRequest(0, "add", []))
-        assert await speaker.receive() == ActionResponse(0, 1)
-
-
-async def test_a_client_that_reads_nothing_is_given_up(autojump_clock: MockClock) -> None:
-    app = application()
-    async with app.running(), calling(app, connecting()) as call:
-        speaker = Speaker(call, "json")
-        await speaker.open()
-        await speaker.receive()
-        counter = app.server.client.get(Counter, "a")
-        speaker.send(ActionRequest(0, "large", [500_000]))
-        speaker.send(ActionRequest(1, "large", [500_000]))
-        speaker.send(ActionRequest(2, "large", [500_000]))
-        speaker.send(ActionRequest(3, "large", [500_000]))
-        await trio.sleep(10)
-        assert await counter.call(Counter.value) == 0
-        assert app.server.runtime.counters["slow_consumer"] == 1
-
-
-async def test_the_stop_tells_every_client(autojump_clock: MockClock) -> None:
-    app = application()
-    call = Call()
-    async with trio.open_nursery() as nursery:
-        async with app.running():
-            nursery.start_soon(call.run, app, connecting())
-            speaker = Speaker(call, "json")
-            await speaker.open()
-            await speaker.receive()
-            nursery.start_soon(hear_the_stop, call)
-
-
-async def hear_the_stop(call: Call) -> None:
-    assert (await call.hear())["code"] == 1012
 
 
 # -- the lifespan --------------------------------------------------------------------------------

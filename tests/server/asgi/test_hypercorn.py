@@ -18,6 +18,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Mount, Route
 
+import trivet.declare.errors as errors
 from examples import mounted
 from tests.server.actors import Counter, Login, Room
 from tests.server.serving import HttpClient
@@ -83,6 +84,22 @@ async def test_actors_beside_another_application(make: Any, mount: str) -> None:
             assert await anext(left) == "ann"
             # hypercorn tells an application of every goodbye as of a lost network.
             assert await bob.call(Room.farewells) == ["ann network"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("make", "mount"), [(in_starlette, "/actors"), (in_a_dispatcher, "/actors"), (alone, "")]
+)
+async def test_a_client_that_is_refused_before_any_hook(make: Any, mount: str) -> None:
+    async with listening(make()) as address, open_client(address + mount) as client:
+        room = client.get_or_create(Room, "a")
+        with trio.fail_after(3), pytest.raises(errors.ValidationError):
+            async with room.connect():
+                pass
+        async with room.websocket("/") as socket:
+            with trio.fail_after(3):
+                assert [message async for message in socket] == []
+            assert (socket.close_code, socket.close_reason) == (1011, "actor.websocket_not_handled")
 
 
 @pytest.mark.slow

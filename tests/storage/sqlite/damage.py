@@ -5,31 +5,40 @@ Run by hand, it damages them as often as it is told: `python -m tests.storage.sq
 
 from __future__ import annotations
 
+import math
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from random import Random
 
 import attrs
 
-from trivet.declare.interfaces import ConnKind
+from tests.storage.sqlite.world import (
+    NAMES,
+    PARENTS,
+    SPACES,
+    World,
+    alarms_in,
+    children_in,
+    connection,
+    listed_in,
+    record,
+    rows,
+    state,
+)
 from trivet.ports.errors import RecordDamaged, StorageError
-from trivet.ports.records import ActorRecord, Segment, StoredConnection
+from trivet.ports.records import ActorRecord, Segment
 from trivet.storage.sqlite.address import Address, address_of, from_text
 from trivet.storage.sqlite.database import Creation, Database
 from trivet.storage.sqlite.opening import log_of
+from trivet.testing.storage_subject import who as who_is
 
 ACTORS = 240
-NAMES = ("room", "counter")
-
 FAST = "/dev/shm" if Path("/dev/shm").is_dir() else None
 """Where files cost nothing: thousands are written, and none has to survive."""
-
-World = dict[str, ActorRecord]
-"""The actors that are stored, by their ids."""
 
 
 @attrs.frozen
@@ -56,50 +65,31 @@ def killed_store(folder: Path, seed: int, *, log: bool) -> Files:
     random = Random(seed)
     path = folder / "made.db"
     database = Database.open(path)
-    world: World = {}
-    create(database, world, [record(random, n) for n in range(ACTORS)])
+    world = World()
+    create(database, world, [record(random, n) for n in range(ACTORS)], random)
     for _ in range(4):
         change(database, world, random, 60)
     database._empty_log()  # pyright: ignore[reportPrivateUsage]
-    worlds = [dict(world)]
+    worlds = [world.copied()]
     if log:
         for _ in range(8):
             change(database, world, random, 12)
-            worlds.append(dict(world))
+            worlds.append(world.copied())
     files = Files(path.read_bytes(), log_of(path).read_bytes(), tuple(worlds))
     database.close()
     path.unlink()
     return files
 
 
-def record(random: Random, number: int) -> ActorRecord:
-    return ActorRecord(
-        id=f"{random.getrandbits(64):016x}",
-        name=random.choice(NAMES),
-        key=(f"key {number}", *("é" * random.randrange(40),) * random.randrange(3)),
-        created_at=float(number),
-        state=state(random),
-        connections=tuple(connection(random) for _ in range(random.choice([0, 0, 1, 5]))),
-    )
-
-
-def state(random: Random) -> bytes | None:
-    size = random.choice([None, 0, 30, 300, 300, 3_000, 20_000])
-    return None if size is None else random.randbytes(random.randrange(size + 1))
-
-
-def connection(random: Random) -> StoredConnection:
-    state = None if random.random() < 0.3 else random.randbytes(random.randrange(80))
-    kind: ConnKind = random.choice(["connection", "websocket"])
-    return StoredConnection(id=f"{random.getrandbits(48):012x}", state=state, kind=kind)
-
-
-def create(database: Database, world: World, records: Sequence[ActorRecord]) -> None:
+def create(
+    database: Database, world: World, records: Sequence[ActorRecord], random: Random
+) -> None:
     """Create actors, in the world as far as they are in the store."""
-    creations = [Creation(one, address(one), "process") for one in records]
-    for one, error in zip(records, database.store(creations), strict=True):
+    creations = [Creation(one, address(one), "process", rows(random)) for one in records]
+    for one, error in zip(creations, database.store(creations), strict=True):
         if error is None:
-            world[one.id] = one
+            world[one.record.id] = one.record
+            world.write(one.record.id, one.rows)
 
 
 @lru_cache(None)
@@ -114,33 +104,25 @@ def address(actor: ActorRecord) -> Address:
 def change(database: Database, world: World, random: Random, count: int) -> None:
     """Change actors, in the world as far as it happened in the store; all in one commit."""
     segments: list[Segment] = []
-    for actor_id in random.sample(sorted(world), count):
+    for actor_id in random.sample(sorted(world), min(count, len(world))):
         before = world[actor_id]
         ended = random.sample(before.connections, random.randrange(len(before.connections) + 1))
         segments.append(
             Segment(
                 actor_id=actor_id,
-                generation=1,
+                generation=before.generation + random.choice([0, 0, 1]),
                 durability="process",
                 state=state(random),
                 connections=tuple(connection(random) for _ in range(random.choice([0, 0, 2]))),
                 ended=tuple(one.id for one in ended),
+                writes=rows(random),
+                alarm=random.choice([None, None, math.inf, random.random()]),
+                destroyed=random.random() < 0.03,
             )
         )
     for segment, error in zip(segments, database.store(segments), strict=True):
         if error is None:
-            world[segment.actor_id] = after(world[segment.actor_id], segment)
-
-
-def after(before: ActorRecord, segment: Segment) -> ActorRecord:
-    """What a segment makes of an actor."""
-    connections = {one.id: one for one in before.connections}
-    connections |= {one.id: one for one in segment.connections}
-    return attrs.evolve(
-        before,
-        state=before.state if segment.state is None else segment.state,
-        connections=tuple(one for one in connections.values() if one.id not in segment.ended),
-    )
+            world.apply(segment)
 
 
 def damage(random: Random, path: Path) -> str:
@@ -179,17 +161,21 @@ def read(
         possible.intersection_update(agreeing)
 
     records = database.records
-    actors = list(worlds[-1].values())
+    ever = {actor_id: actor for world in worlds for actor_id, actor in world.items()}
+    actors = list(ever.values())
     for actor in random.sample(actors, min(most, len(actors))):
         try:
             saw(records.find(address(actor)), actor.id, "found")
         except RecordDamaged:
             damaged += 1
     for actor in random.sample(actors, most // 4):
-        bare = attrs.evolve(actor, state=None, connections=())
+        bare = who_is(actor)
         try:
-            who = random.choice(
-                [records.identify(from_text(actor.id)), records.identify_at(address(actor))]
+            by_id = random.random() < 0.5
+            who = (
+                records.identify(from_text(actor.id))
+                if by_id
+                else records.identify_at(address(actor))
             )
         except RecordDamaged:
             damaged += 1
@@ -204,6 +190,8 @@ def read(
             saw(records.load(from_text(actor.id)), actor.id, "loaded")
         except RecordDamaged:
             damaged += 1
+    damaged += read_rows(database, worlds, random, possible, ever, most)
+    damaged += read_lives(database, worlds, possible)
     for name in (*NAMES, "nothing")[: 3 if random.random() < most / ACTORS else 0]:
         try:
             listed = records.list(from_text(name))
@@ -222,9 +210,69 @@ def read(
     return possible, damaged
 
 
-def listed_in(world: World, name: str) -> list[ActorRecord]:
-    found = [attrs.evolve(one, state=None, connections=()) for one in world.values()]
-    return sorted((one for one in found if one.name == name), key=lambda one: one.created_at)
+def read_rows(
+    database: Database,
+    worlds: Sequence[World],
+    random: Random,
+    possible: set[int],
+    ever: Iterable[str],
+    most: int,
+) -> int:
+    """Read rows, by their keys and in ranges."""
+    damaged = 0
+    for actor_id in random.sample(sorted(ever), most // 4):
+        encoded, space = from_text(actor_id), random.choice(SPACES)
+        start = b"%02d" % random.randrange(30) if random.random() < 0.5 else b""
+        end = random.choice([None, start + b"\xff", b"20"])
+        limit, reverse = random.choice([None, 1, 4]), random.random() < 0.5
+        try:
+            seen = database.records.scan(encoded, space, start, end, reverse=reverse, limit=limit)
+        except RecordDamaged:
+            damaged += 1
+        else:
+            step = -1 if reverse else 1
+            possible &= {
+                n
+                for n in possible
+                if worlds[n].scan(actor_id, space, start, end)[::step][:limit] == seen
+            }
+            assert possible, f"the rows of {actor_id} from {start!r} to {end!r} are not {seen}"
+        keys = [b"%02d" % random.randrange(30) for _ in range(3)]
+        try:
+            values = database.records.get(encoded, space, keys)
+        except RecordDamaged:
+            damaged += 1
+        else:
+            for key in keys:
+                possible &= {
+                    n
+                    for n in possible
+                    if worlds[n].rows.get(actor_id, {}).get((space, key)) == values.get(key)
+                }
+            assert possible, f"of the rows {keys} of {actor_id} it has {values}"
+    return damaged
+
+
+def read_lives(database: Database, worlds: Sequence[World], possible: set[int]) -> int:
+    """Read who wants to be woken, and who has parents."""
+    damaged = 0
+    for limit in (1, 10, 1_000):
+        try:
+            alarms = database.records.alarms(limit)
+        except RecordDamaged:
+            damaged += 1
+        else:
+            possible &= {n for n in possible if alarms_in(worlds[n])[:limit] == alarms}
+            assert possible, f"the first {limit} alarms are not {alarms}"
+    for parent in (*PARENTS, "nobody"):
+        try:
+            children = database.records.children(from_text(parent))
+        except RecordDamaged:
+            damaged += 1
+        else:
+            possible &= {n for n in possible if children_in(worlds[n], parent) == children}
+            assert possible, f"the children of {parent} are not {children}"
+    return damaged
 
 
 def damage_and_read(
@@ -248,9 +296,9 @@ def damage_and_read(
         possible, damaged = read(database, worlds, random, most)
         if random.random() < 0.08:
             possible, damaged = read(database, worlds, random)
-            world = dict(worlds[max(possible)])
+            world = worlds[max(possible)].copied()
             change(database, world, random, 40)
-            create(database, world, [record(random, 1_000 + n) for n in range(20)])
+            create(database, world, [record(random, 1_000 + n) for n in range(20)], random)
             database._empty_log()  # pyright: ignore[reportPrivateUsage]
             damaged += read(database, [world], random)[1]
         if damaged:

@@ -23,7 +23,9 @@ FSYNC: Final = sqlite3.SQLITE_IOERR_FSYNC
 
 def actor(actor_id: str, state: bytes | None = None) -> ActorRecord:
     """An actor whose key is its id."""
-    return ActorRecord(id=actor_id, name="room", key=(actor_id,), created_at=1.0, state=state)
+    return ActorRecord(
+        id=actor_id, name="room", key=(actor_id,), created_at=1.0, generation=1, state=state
+    )
 
 
 async def commit(storage: Storage, *segments: Segment) -> list[StorageError | None]:
@@ -82,3 +84,17 @@ class FaultyStorage(SqliteStorage):
 
 def _nothing(statement: str, parameters: Any) -> None:
     pass
+
+
+class Hiding(sqlite3.Connection):
+    """Finds nothing in one of the trees, as with a damaged page.
+
+    Attributes:
+        tree: Which; in the words of the statements that look there.
+    """
+
+    tree = "none"
+
+    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
+        hidden = sql.startswith("select") and self.tree in sql
+        return super().execute("select 1 where 0") if hidden else super().execute(sql, parameters)

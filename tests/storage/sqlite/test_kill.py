@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from pathlib import Path
 from random import Random
@@ -16,15 +17,16 @@ ROOT = Path(__file__).parents[3]
 ROUNDS = 20
 ACTORS = 8
 
-# Prints each save that was acknowledged. State and connection of an actor always agree.
+# Prints each save that was acknowledged. State, connection and row of an actor always agree. Beside
+# that one mayfly after the other is made and destroyed.
 WRITER = """
 import sys, trio
 from functools import partial
 from tests.storage.sqlite.stores import actor
-from trivet.ports.records import Segment, StoredConnection
+from trivet.ports.records import Segment, StoredConnection, Write
 from trivet.storage.sqlite.storage import SqliteStorage
 
-async def main(path, actors):
+async def main(path, actors, first):
     storage = SqliteStorage(path)
     async with storage.open():
         last = {}
@@ -42,6 +44,8 @@ async def main(path, actors):
                 durability="power" if number % 2 else "process",
                 state=data + b" " * (turn % 5_000),
                 connections=(StoredConnection(id="c", state=data),),
+                writes=(Write("kv", b"row", data),),
+                alarm=float(turn),
             )
             storage.commit(segment, partial(saved, number, turn))
 
@@ -53,9 +57,21 @@ async def main(path, actors):
 
         for number, turn in last.items():
             save(number, turn + 1)
-        await trio.sleep_forever()
+        number = 0
+        while await storage.load(f"mayfly {number}") or number < first:
+            number += 1
+        while True:
+            who = f"mayfly {number}"
+            await storage.create(actor(who, b"1"), "power", [Write("kv", b"1", b"1")])
+            print("made", number, flush=True)
+            gone = trio.Event()
+            destroy = Segment(actor_id=who, generation=1, destroyed=True)
+            storage.commit(destroy, lambda error: gone.set())
+            await gone.wait()
+            print("gone", number, flush=True)
+            number += 1
 
-trio.run(main, sys.argv[1], int(sys.argv[2]))
+trio.run(main, sys.argv[1], int(sys.argv[2]), int(sys.argv[3]))
 """
 
 
@@ -64,9 +80,10 @@ async def test_whatever_was_acknowledged_is_there(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     random = Random(0)
     acknowledged = dict.fromkeys(range(ACTORS), 0)
+    made, gone = {-1}, {-1}
     for _ in range(ROUNDS):
         writer = await trio.lowlevel.open_process(
-            [sys.executable, "-c", WRITER, str(path), str(ACTORS)],
+            [sys.executable, "-c", WRITER, str(path), str(ACTORS), str(max(made) + 1)],
             stdout=PIPE,
             env={"PYTHONPATH": str(ROOT)},
         )
@@ -81,7 +98,10 @@ async def test_whatever_was_acknowledged_is_there(tmp_path: Path) -> None:
         await writer.stdout.aclose()
         for line in output.splitlines()[: None if output.endswith(b"\n") else -1]:
             who, saved = line.split()
-            acknowledged[int(who)] = int(saved)
+            if who in {b"made", b"gone"}:
+                (made if who == b"made" else gone).add(int(saved))
+            else:
+                acknowledged[int(who)] = int(saved)
         storage = SqliteStorage(path)
         async with storage.open():
             for number in range(ACTORS):
@@ -91,4 +111,17 @@ async def test_whatever_was_acknowledged_is_there(tmp_path: Path) -> None:
                 assert turn in {acknowledged[number], acknowledged[number] + 1}
                 assert [int(one.state or b"") for one in found.connections] == [turn][: turn > 0]
                 acknowledged[number] = turn
+                rows = await storage.get(f"{number}", "kv", [b"row"])
+                assert rows == ({b"row": (found.state or b"").strip()} if turn else {})
+                assert found.alarm == (turn or math.inf)
+            for number in range(max(made) + 2):
+                mayfly = await storage.load(f"mayfly {number}")
+                rows = await storage.get(f"mayfly {number}", "kv", [b"1"])
+                assert rows == ({b"1": b"1"} if mayfly else {})
+                assert not (mayfly and number in gone)
+                if mayfly:
+                    made.add(number)
+            left = {one.id for one in await storage.list("room")}
+            assert len(left) <= ACTORS + ROUNDS
+    assert len(gone) > ROUNDS
     assert sum(acknowledged.values()) > ROUNDS

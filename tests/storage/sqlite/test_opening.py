@@ -138,7 +138,7 @@ async def test_a_newer_file_is_refused(tmp_path: Path) -> None:
     await stored(path)
     newer: Sequence[Migration] = (*MIGRATIONS, change_nothing)
     open_file(path, migrations=newer).close()
-    assert "version 2, which a newer trivet has written" in await refusal(path)
+    assert f"version {len(newer)}, which a newer trivet has written" in await refusal(path)
 
 
 def add_column(connection: sqlite3.Connection) -> None:
@@ -159,13 +159,13 @@ async def test_an_older_file_is_migrated_after_a_copy(tmp_path: Path) -> None:
     await stored(path)
     newer = (*MIGRATIONS, add_column, change_nothing)
     connection = open_file(path, migrations=newer)
-    assert schema.check_version(connection, 3, "") == 3
+    assert schema.check_version(connection, len(newer), "") == len(newer)
     assert connection.execute("select id, region from actors").fetchall() == [(b"a", None)]
     connection.close()
     # It is migrated once.
     open_file(path, migrations=newer).close()
-    copy = tmp_path / "a.db.version-1"
-    assert modes(tmp_path) == {"a.db": 0o600, "a.db.version-1": 0o600}
+    copy = tmp_path / f"a.db.version-{len(MIGRATIONS)}"
+    assert modes(tmp_path) == {"a.db": 0o600, copy.name: 0o600}
     storage = SqliteStorage(copy)
     async with storage.open():
         assert await storage.load("a") == actor("a", b"1")
@@ -187,7 +187,7 @@ async def test_tables_that_are_not_ours_are_found(tmp_path: Path) -> None:
     with sqlite3.connect(path) as connection:
         connection.execute("create table more (id)")
     connection.close()
-    assert "its tables are not those of version 1" in await refusal(path)
+    assert "its tables are not those of version 2" in await refusal(path)
 
 
 async def test_a_file_may_be_vacuumed_and_analyzed(tmp_path: Path) -> None:

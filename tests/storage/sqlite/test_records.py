@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeAlias, get_args
+from typing import TypeAlias, get_args
 
 import attrs
 import pytest
 from hypothesis import given, strategies as st
 
 from tests.storage.sqlite import damage
-from tests.storage.sqlite.damage import World, after, listed_in
-from tests.storage.sqlite.stores import FaultyStorage, actor
+from tests.storage.sqlite.stores import FaultyStorage, Hiding, actor
+from tests.storage.sqlite.world import SPACES, World, alarms_in, children_in, listed_in
 from trivet.declare.interfaces import ConnKind
 from trivet.ports.errors import KeyTaken, RecordDamaged, StorageError
-from trivet.ports.records import ActorRecord, Segment, StoredConnection
+from trivet.ports.records import ActorRecord, Segment, StoredConnection, Write
 from trivet.storage.sqlite.address import address_of, from_text
-from trivet.storage.sqlite.database import Creation, Database, Write
+from trivet.storage.sqlite.database import Creation, Database, Write as Saved
 from trivet.storage.sqlite.opening import open_file
 from trivet.storage.sqlite.storage import SqliteStorage
+from trivet.testing.storage_subject import who
 
 REOPEN = "close it and open it again"
 
-IDS = st.sampled_from(["a", "b", "c", "d", "é"])
+IDS_THERE_MAY_BE = ["a", "b", "c", "d", "é"]
+IDS = st.sampled_from(IDS_THERE_MAY_BE)
 NAMES = st.sampled_from(["room", "hall"])
 KEYS = st.sampled_from([(), ("a",), ("a", ""), ("a/",), ("é",)])
 STATES = st.none() | st.binary(max_size=20) | st.just(bytes(10_000))
@@ -40,48 +43,73 @@ CONNECTIONS = st.lists(
     unique_by=lambda connection: connection.id,
 ).map(tuple)
 LEVELS = st.sampled_from(["power", "process", "interval", "none"])
+GENERATIONS = st.integers(1, 3)
+ALARMS = st.just(math.inf) | st.floats(allow_nan=False, allow_infinity=False)
+WRITES = st.lists(
+    st.builds(
+        Write,
+        st.sampled_from(SPACES),
+        st.binary(max_size=2) | st.sampled_from([b"a", b"b"]),
+        st.none() | st.binary(max_size=9),
+    ),
+    max_size=5,
+    unique_by=lambda write: write[:2],
+).map(tuple)
 ACTORS = st.builds(
     ActorRecord,
     id=IDS,
     name=NAMES,
     key=KEYS,
     created_at=st.floats(allow_nan=False, allow_infinity=False),
+    parent=st.none() | IDS,
+    generation=GENERATIONS,
+    alarm=ALARMS,
     state=STATES,
     connections=CONNECTIONS,
 )
 SEGMENTS = st.builds(
     Segment,
     actor_id=IDS,
-    generation=st.just(1),
+    generation=GENERATIONS,
     durability=LEVELS,
     state=STATES,
     connections=CONNECTIONS,
     ended=st.lists(st.sampled_from("uvwxyz"), max_size=3).map(tuple),
+    writes=WRITES,
+    alarm=st.none() | ALARMS,
+    destroyed=st.sampled_from([False] * 5 + [True]),
 )
-Step: TypeAlias = "list[ActorRecord | Segment] | str"
-STEPS = st.lists(st.lists(ACTORS | SEGMENTS, max_size=6) | st.just(REOPEN), max_size=8)
+CREATIONS = st.tuples(ACTORS, WRITES)
+Created: TypeAlias = "tuple[ActorRecord, tuple[Write, ...]]"
+Step: TypeAlias = "list[Created | Segment] | str"
+STEPS = st.lists(st.lists(CREATIONS | SEGMENTS, max_size=6) | st.just(REOPEN), max_size=8)
 
 
-def expected(world: World, step: ActorRecord | Segment) -> str | None:
+def expected(world: World, step: Created | Segment) -> str | None:
     """Do it in the world; return what the error must be, if there is to be one."""
     if isinstance(step, Segment):
         if step.actor_id not in world:
             return "there is no actor"
-        world[step.actor_id] = after(world[step.actor_id], step)
+        if step.generation < world[step.actor_id].generation:
+            return "a later life"
+        world.apply(step)
         return None
+    record, writes = step
     for one in world.values():
-        if (one.name, one.key) == (step.name, step.key):
+        if (one.name, one.key) == (record.name, record.key):
             return f"the key belongs to actor {one.id}"
-    if step.id in world:
+    if record.id in world:
         return "already"
-    world[step.id] = step
+    world[record.id] = record
+    world.write(record.id, writes)
     return None
 
 
-def write_of(step: ActorRecord | Segment) -> Write:
+def saved(step: Created | Segment) -> Saved:
     if isinstance(step, Segment):
         return step
-    return Creation(step, address_of(step.name, step.key), "process")
+    record, writes = step
+    return Creation(record, address_of(record.name, record.key), "process", writes)
 
 
 @given(steps=STEPS)
@@ -89,14 +117,14 @@ def test_it_has_what_a_dictionary_would_have(steps: list[Step]) -> None:
     with tempfile.TemporaryDirectory(dir=damage.FAST) as folder:
         path = Path(folder) / "a.db"
         database = Database.open(path)
-        world: World = {}
+        world = World()
         for step in [*steps, REOPEN]:
             if isinstance(step, str):
                 database.close()
                 database = Database.open(path)
                 continue
             errors = [expected(world, one) for one in step]
-            results = database.store([write_of(one) for one in step])
+            results = database.store([saved(one) for one in step])
             for error, result in zip(errors, results, strict=True):
                 assert (error is None) == (result is None), (error, result)
                 assert (error or "") in str(result)
@@ -104,6 +132,16 @@ def test_it_has_what_a_dictionary_would_have(steps: list[Step]) -> None:
         for one in world.values():
             assert database.records.find(address_of(one.name, one.key)) == one
             assert database.records.load(from_text(one.id)) == one
+            for space in SPACES:
+                rows = database.records.scan(from_text(one.id), space, b"", None)
+                assert rows == world.scan(one.id, space, b"", None)
+        for gone in {*IDS_THERE_MAY_BE} - set(world):
+            assert database.records.load(from_text(gone)) is None
+            assert database.records.scan(from_text(gone), "kv", b"", None) == []
+        assert sorted(database.records.alarms(99)) == alarms_in(world)
+        for parent in IDS_THERE_MAY_BE:
+            children = database.records.children(from_text(parent))
+            assert children == children_in(world, parent)
         for name in ("room", "hall"):
             listed = database.records.list(from_text(name))
             assert sorted(listed, key=lambda one: one.id) == sorted(
@@ -121,7 +159,7 @@ def test_heads_that_are_forgotten_are_read_again(
     monkeypatch.setattr("trivet.storage.sqlite.heads.MOST_KNOWN", 2)
     database = Database.open(tmp_path / "a.db")
     ids = [f"{number}" for number in range(8)]
-    database.store([write_of(actor(one)) for one in ids])
+    database.store([saved((actor(one), ())) for one in ids])
     for state in (b"1", b"2"):
         for one in ids:
             assert database.store([Segment(actor_id=one, generation=1, state=state)]) == [None]
@@ -152,7 +190,11 @@ ALTERED = [
     "update connections set position = 1 - position",
     "update connections set position = 0.5 where position = 0",
     "delete from connections where position = 0",
-    "insert into connections values (cast('a' as blob), cast('z' as blob), zeroblob(1), 9, null, zeroblob(16))",
+    "insert into connections values (cast('a' as blob), cast('z' as blob), zeroblob(1), 9, null, zeroblob(16), null)",
+    "update connections set hibernation = zeroblob(5) where position = 0",
+    "update actors set parent = cast('p' as blob)",
+    "update heads set generation = 2",
+    "update heads set alarm = 5.0",
 ]
 
 
@@ -180,8 +222,8 @@ async def test_a_record_that_was_altered_is_never_returned(tmp_path: Path, alter
             with pytest.raises(RecordDamaged):
                 await storage.identify_by_key("room", ("a",))
         else:
-            assert await storage.identify("a") == actor("a")
-            assert await storage.identify_by_key("room", ("a",)) == actor("a")
+            assert await storage.identify("a") == who(actor("a"))
+            assert await storage.identify_by_key("room", ("a",)) == who(actor("a"))
 
 
 @pytest.mark.parametrize(
@@ -236,20 +278,6 @@ async def test_an_id_that_is_taken_is_refused(tmp_path: Path) -> None:
         assert await storage.load("\ud800") is None
 
 
-class Hiding(sqlite3.Connection):
-    """Finds nothing in one of the trees, as with a damaged page.
-
-    Attributes:
-        tree: Which; in the words of the statements that look there.
-    """
-
-    tree = "none"
-
-    def execute(self, sql: str, parameters: Any = (), /) -> sqlite3.Cursor:
-        hidden = sql.startswith("select") and self.tree in sql
-        return super().execute("select 1 where 0") if hidden else super().execute(sql, parameters)
-
-
 @pytest.mark.parametrize(
     ("tree", "found", "loaded", "listed", "identified"),
     [
@@ -275,7 +303,7 @@ def test_what_one_tree_hides_is_not_taken_for_missing(
     assert isinstance(connection, Hiding)
     database = Database(connection, path)
     kept = attrs.evolve(actor("a", b"1"), connections=(StoredConnection(id="x", state=None),))
-    assert database.store([write_of(kept)]) == [None]
+    assert database.store([saved((kept, ()))]) == [None]
     records = database.records
     connection.tree = tree
 
@@ -289,16 +317,16 @@ def test_what_one_tree_hides_is_not_taken_for_missing(
     address = address_of("room", ("a",))
     assert is_returned(lambda: records.find(address), kept) == found
     assert is_returned(lambda: records.load(b"a"), kept) == loaded
-    bare = attrs.evolve(kept, state=None, connections=())
+    bare = who(kept)
     assert (
         is_returned(lambda: records.identify(b"a"), bare),
         is_returned(lambda: records.identify_at(address), bare),
     ) == identified
     assert is_returned(lambda: records.list(b"room"), listed_in({"a": kept}, "room")) == listed
     # Nobody gets its place.
-    [error] = database.store([write_of(attrs.evolve(kept, id="b"))])
+    [error] = database.store([saved((attrs.evolve(kept, id="b"), ()))])
     assert isinstance(error, KeyTaken | RecordDamaged)
-    [error] = database.store([write_of(attrs.evolve(kept, key=("b",)))])
+    [error] = database.store([saved((attrs.evolve(kept, key=("b",)), ()))])
     assert isinstance(error, StorageError)
     connection.tree = "none"
     assert records.load(b"a") == kept

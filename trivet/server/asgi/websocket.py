@@ -11,7 +11,7 @@ from typing import Any, Final
 import trio
 from websockets.client import ClientProtocol
 from websockets.frames import Close, CloseCode, Frame, Opcode
-from websockets.protocol import OPEN, Event
+from websockets.protocol import CONNECTING, OPEN, Event
 from websockets.uri import WebSocketURI
 
 from trivet.declare.web_socket import may_be_sent
@@ -76,7 +76,8 @@ class _Bridge:
                 request.headers.set_insecure(name, value.decode("latin-1"))
         protocol.send_request(request)
         await self._flush()
-        while protocol.state is not OPEN:
+        # Who is refused at once is sent the close together with the response: it is never just open.
+        while protocol.state is CONNECTING:
             data = await self._stream.receive_some(READ_SIZE)
             protocol.receive_data(data)
             if not data or protocol.handshake_exc is not None:
@@ -104,7 +105,8 @@ class _Bridge:
 
     async def carry_down(self) -> None:
         """Send to the client what comes from the server, until that closes."""
-        # The handshake's response may have come with messages behind it.
+        # The handshake's response may have come with messages behind it, and with the close.
+        await self._flush()
         await self._deliver(self._protocol.events_received())
         while data := await self._stream.receive_some(READ_SIZE):
             self._protocol.receive_data(data)

@@ -23,9 +23,13 @@ __all__ = [
     "number_of",
     "of_about",
     "of_actor",
+    "of_alarm",
     "of_connection",
+    "of_family",
+    "of_first_head",
     "of_head",
     "of_name",
+    "of_row",
     "of_state",
 ]
 
@@ -36,16 +40,26 @@ _MISMATCHED: Final = (TypeError, struct.error)
 
 _about = blake2b(digest_size=DIGEST, person=b"about")
 _actor = blake2b(digest_size=DIGEST, person=b"actor")
+_alarm = blake2b(digest_size=DIGEST, person=b"alarm")
+_child = blake2b(digest_size=DIGEST, person=b"child")
 _connection = blake2b(digest_size=DIGEST, person=b"connection")
-_head = blake2b(digest_size=DIGEST, person=b"head")
+_family = blake2b(digest_size=DIGEST, person=b"family")
+_first_head = blake2b(digest_size=DIGEST, person=b"head")
+_head = blake2b(digest_size=DIGEST, person=b"head of a life")
+_hibernating = blake2b(digest_size=DIGEST, person=b"hibernating")
 _name = blake2b(digest_size=DIGEST, person=b"name")
+_row = blake2b(digest_size=DIGEST, person=b"row")
 _state = blake2b(digest_size=DIGEST, person=b"state")
 
 # Texts of variable length are preceded by their lengths, so that no two records read the same.
 _pack_actor = struct.Struct(">IIId").pack
+_pack_alarm = struct.Struct(">Id").pack
 _pack_connection = struct.Struct(">IIIq?").pack
-_pack_head = struct.Struct(">Iqqq").pack
+_pack_first_head = struct.Struct(">Iqqq").pack
+_pack_head = struct.Struct(">Iqqqqd").pack
+_pack_length = struct.Struct(">I").pack
 _pack_name = struct.Struct(">Iq").pack
+_pack_row = struct.Struct(">IIb").pack
 _pack_state = struct.Struct(">Iq?").pack
 _pack_version = struct.Struct(">q").pack
 
@@ -55,16 +69,44 @@ def of_about(version: int, schema: bytes) -> bytes:
     return _digest(_about, _pack_version(version) + schema)
 
 
-def of_actor(actor: bytes, address: bytes, name: bytes, key: bytes, created_at: float) -> bytes:
+def of_actor(
+    actor: bytes,
+    address: bytes,
+    name: bytes,
+    key: bytes,
+    created_at: float,
+    parent: bytes | None,
+) -> bytes:
     """Cover who an actor is."""
     created_at += 0.0  # SQLite stores a negative zero as zero
     start = _pack_actor(len(actor), len(name), len(key), created_at)
-    return _digest(_actor, start + actor + name + key + address)
+    kind = _actor if parent is None else _child
+    return _digest(kind, start + actor + name + key + address, parent)
 
 
-def of_head(actor: bytes, version: int, position: int, count: int, combined: bytes) -> bytes:
-    """Cover which state and which connections an actor has."""
-    return _digest(_head, _pack_head(len(actor), version, position, count) + actor + combined)
+def of_alarm(actor: bytes, when: float) -> bytes:
+    """Cover when an actor wants to be woken."""
+    return _digest(_alarm, _pack_alarm(len(actor), when) + actor)
+
+
+def of_first_head(actor: bytes, version: int, position: int, count: int, combined: bytes) -> bytes:
+    """Cover what version 1 of the file had in a head."""
+    start = _pack_first_head(len(actor), version, position, count)
+    return _digest(_first_head, start + actor + combined)
+
+
+def of_head(
+    actor: bytes,
+    version: int,
+    position: int,
+    count: int,
+    combined: bytes,
+    generation: int,
+    alarm: float,
+) -> bytes:
+    """Cover which state and which connections an actor has, its last life, and its alarm."""
+    start = _pack_head(len(actor), version, position, count, generation, alarm)
+    return _digest(_head, start + actor + combined)
 
 
 def of_state(actor: bytes, version: int, state: bytes | None) -> bytes:
@@ -74,17 +116,36 @@ def of_state(actor: bytes, version: int, state: bytes | None) -> bytes:
 
 
 def of_connection(
-    actor: bytes, connection: bytes, kind: bytes, position: int, state: bytes | None
+    actor: bytes,
+    connection: bytes,
+    kind: bytes,
+    position: int,
+    state: bytes | None,
+    hibernation: bytes | None,
 ) -> bytes:
     """Cover a connection."""
     lengths = len(actor), len(connection), len(kind)
     start = _pack_connection(*lengths, position, state is not None)
-    return _digest(_connection, start + actor + connection + kind, state)
+    start += actor + connection + kind
+    if hibernation is None:
+        return _digest(_connection, start, state)
+    start += _pack_length(len(hibernation)) + hibernation
+    return _digest(_hibernating, start, state)
+
+
+def of_row(actor: bytes, space: int, key: bytes, value: bytes) -> bytes:
+    """Cover a row."""
+    return _digest(_row, _pack_row(len(actor), len(key), space) + actor + key, value)
 
 
 def of_name(name: bytes, count: int, combined: bytes) -> bytes:
     """Cover which actors have a name."""
     return _digest(_name, _pack_name(len(name), count) + name + combined)
+
+
+def of_family(parent: bytes, count: int, combined: bytes) -> bytes:
+    """Cover which actors have a parent."""
+    return _digest(_family, _pack_name(len(parent), count) + parent + combined)
 
 
 def combine(checksum: bytes, combined: int) -> int:

@@ -1,8 +1,9 @@
-"""Connections whose ``on_disconnect`` is still owed, each a row of its own."""
+"""Connections that hibernate, or whose ``on_disconnect`` is still owed, each a record of its own."""
 
 from __future__ import annotations
 
 import sqlite3
+import struct
 from collections.abc import Iterable
 from typing import Final, get_args
 
@@ -15,10 +16,19 @@ from trivet.storage.sqlite.heads import Head
 
 __all__ = ["Connections"]
 
-_PUT: Final = "insert or replace into connections values (?, ?, ?, ?, ?, ?)"
+_PUT: Final = (
+    "insert or replace into connections (actor, id, kind, position, state, hibernation, checksum)"
+    " values (?, ?, ?, ?, ?, ?, ?)"
+)
 _DELETE: Final = "delete from connections where actor = ? and id = ?"
 _SELECT: Final = "select position, checksum from connections where actor = ? and id = ?"
-_OF_ACTOR: Final = "select id, kind, position, state, checksum from connections where actor = ?"
+_DELETE_ALL: Final = "delete from connections where actor = ?"
+_OF_ACTOR: Final = (
+    "select id, kind, position, state, hibernation, checksum from connections where actor = ?"
+)
+
+_COUNT: Final = struct.Struct(">I?")
+_LENGTH: Final = struct.Struct(">I")
 
 _KINDS: Final[dict[bytes, ConnKind]] = {from_text(kind): kind for kind in get_args(ConnKind)}
 
@@ -35,15 +45,22 @@ class Connections:
             return ()
         found: list[tuple[int, StoredConnection]] = []
         combined = 0
-        row: tuple[bytes, bytes, int, bytes | None, bytes]
+        row: tuple[bytes, bytes, int, bytes | None, bytes | None, bytes]
         for row in self._connection.execute(_OF_ACTOR, (actor_id,)):
-            connection_id, stored_kind, position, state, checksum = row
+            connection_id, stored_kind, position, state, hibernation, checksum = row
             kind = _KINDS.get(stored_kind)
-            covered = actor_id, connection_id, stored_kind, position, state
+            covered = actor_id, connection_id, stored_kind, position, state, hibernation
             if kind is None or not checksums.matches(checksum, checksums.of_connection, *covered):
                 raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: a connection")
             combined = checksums.combine(checksum, combined)
-            stored = StoredConnection(id=to_text(connection_id), state=state, kind=kind)
+            subscriptions, link = _unpacked(hibernation)
+            stored = StoredConnection(
+                id=to_text(connection_id),
+                state=state,
+                kind=kind,
+                subscriptions=subscriptions,
+                link=link,
+            )
             found.append((position, stored))
         if (len(found), combined) != (head.connections, head.combined):
             raise RecordDamaged(f"actor {to_text(actor_id)} is damaged: its connections")
@@ -62,7 +79,8 @@ class Connections:
                 position = before[0]
                 head = _combined(head, before[1])
             kind = from_text(connection.kind)
-            row = actor_id, connection_id, kind, position, connection.state
+            hibernation = _packed(connection)
+            row = actor_id, connection_id, kind, position, connection.state, hibernation
             checksum = checksums.of_connection(*row)
             self._connection.execute(_PUT, (*row, checksum))
             head = _combined(head, checksum)
@@ -78,6 +96,10 @@ class Connections:
                 head = _combined(head._replace(connections=head.connections - 1), before[1])
         return head
 
+    def remove(self, actor_id: bytes) -> None:
+        """Remove all connections of an actor."""
+        self._connection.execute(_DELETE_ALL, (actor_id,))
+
     def _stored(self, actor_id: bytes, connection_id: bytes) -> tuple[int, bytes] | None:
         row: tuple[int, bytes] | None
         row = self._connection.execute(_SELECT, (actor_id, connection_id)).fetchone()
@@ -86,6 +108,29 @@ class Connections:
         ):
             raise faults.Inconsistent("a connection")
         return row
+
+
+def _packed(connection: StoredConnection) -> bytes | None:
+    """Put into one field what is there only if a connection hibernates."""
+    link = connection.link
+    if not connection.subscriptions and link is None:
+        return None
+    names = [from_text(name) for name in connection.subscriptions]
+    start = _COUNT.pack(len(names), link is not None)
+    return b"".join([start, *(_LENGTH.pack(len(name)) + name for name in names), link or b""])
+
+
+def _unpacked(data: bytes | None) -> tuple[tuple[str, ...], bytes | None]:
+    """Take apart what ``_packed`` has made, and a checksum has verified."""
+    if data is None:
+        return (), None
+    count, has_link = _COUNT.unpack_from(data)
+    offset, names = _COUNT.size, list[str]()
+    for _ in range(count):
+        (length,) = _LENGTH.unpack_from(data, offset)
+        offset += _LENGTH.size + length
+        names.append(to_text(data[offset - length : offset]))
+    return tuple(names), data[offset:] if has_link else None
 
 
 def _combined(head: Head, checksum: bytes) -> Head:

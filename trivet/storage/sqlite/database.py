@@ -16,7 +16,7 @@ import attrs
 
 from trivet.declare.options import Durability
 from trivet.ports.errors import StorageError
-from trivet.ports.records import ActorRecord, Segment
+from trivet.ports.records import ActorRecord, Segment, Write as RowWrite
 from trivet.storage.sqlite import faults
 from trivet.storage.sqlite.address import Address
 from trivet.storage.sqlite.opening import log_of, open_file
@@ -38,6 +38,7 @@ class Creation:
     record: ActorRecord
     address: Address
     durability: Durability
+    rows: Sequence[RowWrite] = ()
 
 
 Write: TypeAlias = Creation | Segment
@@ -145,7 +146,7 @@ class Database:
             if isinstance(write, Segment):
                 self.records.change(write)
             else:
-                self.records.create(write.record, write.address)
+                self.records.create(write.record, write.address, write.rows)
         except StorageError as error:
             return error
         return None

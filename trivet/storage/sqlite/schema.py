@@ -12,6 +12,7 @@ take one more page of its own.
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Final, TypeAlias
@@ -50,12 +51,57 @@ _VERSION_1: Final = (
 )
 
 
+_VERSION_2: Final = (
+    "alter table actors add column parent blob",
+    "create index actors_by_parent on actors (parent) where parent is not null",
+    # How many actors a parent has, and which.
+    "create table families (parent blob primary key, count integer not null,"
+    " combined blob not null, checksum blob not null) without rowid",
+    "alter table heads add column generation integer not null default 0",
+    "alter table heads add column alarm real",
+    # Who wants to be woken, soonest first: once with the actor's id, once with its head.
+    "create index heads_by_alarm on heads (alarm, number) where alarm is not null",
+    "create table alarms (at real, number integer, actor blob not null, checksum blob not null,"
+    " primary key (at, number)) without rowid",
+    "alter table connections add column hibernation blob",
+    # The rows of actors, and which there are.
+    "create table rows (actor integer, space integer, key blob, value blob not null,"
+    " checksum blob not null, primary key (actor, space, key)) without rowid",
+    "create index rows_again on rows (actor, space, key, checksum)",
+)
+
+_FIRST_HEAD: Final = (
+    "select version, position, count, combined, checksum from heads where number = ?"
+)
+
+
 def _create(connection: sqlite3.Connection) -> None:
     for statement in _VERSION_1:
         connection.execute(statement)
 
 
-MIGRATIONS: Final[Sequence[Migration]] = (_create,)
+def _add_lives(connection: sqlite3.Connection) -> None:
+    """Make room for generations, alarms, rows and families.
+
+    The head of an actor is vouched for anew, if it was as it should be; a damaged one stays so.
+    """
+    for statement in _VERSION_2:
+        connection.execute(statement)
+    actor_id: bytes
+    for (actor_id,) in connection.execute("select id from actors"):
+        number = checksums.number_of(actor_id)
+        head = connection.execute(_FIRST_HEAD, (number,)).fetchone()
+        if head is None:
+            continue
+        *what, before = head
+        if not checksums.matches(before, checksums.of_first_head, actor_id, *what):
+            continue
+        version, position, count, combined = what
+        checksum = checksums.of_head(actor_id, version, position, count, combined, 0, math.inf)
+        connection.execute("update heads set checksum = ? where number = ?", (checksum, number))
+
+
+MIGRATIONS: Final[Sequence[Migration]] = (_create, _add_lives)
 """From nothing to version 1, and so on; the last leads to the version of this program."""
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from os import PathLike
@@ -25,8 +24,6 @@ from trivet.storage.sqlite.writer import Writer
 __all__ = ["SqliteStorage"]
 
 logger = logging.getLogger(__name__)
-
-_NOT_YET: Final = "this version stores no rows, alarms and ends of actors in SQLite yet"
 
 CLOSING: Final = 15.0
 """Seconds in which everything committed must be stored when the store is left, at most."""
@@ -104,10 +101,8 @@ class SqliteStorage:
             KeyTaken: If the key is in use.
             StorageError: If it cannot be stored.
         """
-        if writes or record.alarm != math.inf:
-            raise StorageError(_NOT_YET)
         address = address_of(record.name, record.key)
-        await self._open_writer.store(Creation(record, address, durability))
+        await self._open_writer.store(Creation(record, address, durability, writes))
 
     async def find(self, name: str, key: tuple[str, ...]) -> ActorRecord | None:
         """Return the actor with a key.
@@ -146,16 +141,32 @@ class SqliteStorage:
         return await self._open_writer.read(lambda database: database.records.identify_at(address))
 
     async def children(self, actor_id: str) -> list[str]:
-        """Return the ids of the actors whose parent this is or was, oldest first."""
-        raise StorageError(_NOT_YET)
+        """Return the ids of the actors whose parent this is or was, oldest first.
+
+        Raises:
+            RecordDamaged: If the list would not be complete and right.
+        """
+        encoded = from_text(actor_id)
+        return await self._open_writer.read(lambda database: database.records.children(encoded))
 
     async def alarms(self, limit: int) -> list[tuple[float, str]]:
-        """Return who wants to be woken soonest."""
-        raise StorageError(_NOT_YET)
+        """Return who wants to be woken soonest.
+
+        Raises:
+            RecordDamaged: If the list would not be right.
+        """
+        return await self._open_writer.read(lambda database: database.records.alarms(limit))
 
     async def get(self, actor_id: str, space: Space, keys: Sequence[bytes]) -> dict[bytes, bytes]:
-        """Return the values of those keys that are there."""
-        raise StorageError(_NOT_YET)
+        """Return the values of those keys that are there.
+
+        Raises:
+            RecordDamaged: If what is stored of them is damaged.
+        """
+        encoded, wanted = from_text(actor_id), tuple(keys)
+        return await self._open_writer.read(
+            lambda database: database.records.get(encoded, space, wanted)
+        )
 
     async def scan(
         self,
@@ -167,8 +178,17 @@ class SqliteStorage:
         reverse: bool = False,
         limit: int | None = None,
     ) -> list[Row]:
-        """Return the rows of an actor whose keys are in a range."""
-        raise StorageError(_NOT_YET)
+        """Return the rows of an actor whose keys are in a range, in their order.
+
+        Raises:
+            RecordDamaged: If the list would not be complete and right.
+        """
+        encoded = from_text(actor_id)
+        return await self._open_writer.read(
+            lambda database: database.records.scan(
+                encoded, space, start, end, reverse=reverse, limit=limit
+            )
+        )
 
     async def list(self, name: str) -> list[ActorRecord]:
         """Return every actor of a name, oldest first, without states and connections.
@@ -181,9 +201,7 @@ class SqliteStorage:
 
     def commit(self, segment: Segment, done: Committed) -> None:
         """Begin to store a segment; ``done`` hears how that ended."""
-        if segment.writes or segment.alarm is not None or segment.destroyed:
-            done(StorageError(_NOT_YET))
-        elif self._writer is None:
+        if self._writer is None:
             done(StorageError("the store is not open"))
         else:
             self._writer.commit(segment, done)
