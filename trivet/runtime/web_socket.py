@@ -221,6 +221,8 @@ class ActorSocket(WebSocket[Any]):
             refuse_in_atomic_turn(conn.instance)
             conn.close("server", code, reason)
             conn.instance.gate.end_segment()
+        else:
+            conn.close_link(code, reason)  # if nobody has: its actor may be on its way out
         await wait_closed(inbox, self._conn.instance.limits.close_time)
 
     async def __anext__(self) -> str | bytes:
