@@ -249,6 +249,31 @@ async def test_whoever_holds_it_can_still_close_it(
         assert causes == [f"disconnect {cause} ['one']"]
 
 
+async def test_closing_who_has_left_as_the_actor_falls_asleep(autojump_clock: MockClock) -> None:
+    """The next handler would have heard of it; now it leaves here, and once."""
+
+    class Slow(Desk):
+        def __init__(self) -> None:
+            self.start_soon(self.resist)
+
+        async def resist(self) -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await trio.sleep(3)
+
+    async with opened(Slow) as runtime, trio.open_nursery() as nursery:
+        async with at(runtime, Slow) as socket:
+            await asks(socket, "one")
+            nursery.start_soon(put_away, runtime, Slow)
+            await trio.sleep(1)
+            assert "cut" in order()
+        await SOCKETS[0].conn.disconnect("out")
+        assert trio.current_time() < 3
+        assert order().count("disconnect kick ['one']") == 1
+
+
 async def test_who_reads_for_nobody_gets_nothing(autojump_clock: MockClock) -> None:
     async with opened(Desk) as runtime, at(runtime) as socket:
         await asks(socket, "one")

@@ -25,6 +25,7 @@ from trivet.declare.event import Event
 from trivet.declare.interfaces import CloseCause, Conn
 from trivet.declare.web_socket import WebSocket, check_close, check_message
 from trivet.lifecycle.actor import ActorEvent
+from trivet.lifecycle.connection import ConnectionState
 from trivet.protocol.faults import fault_of
 from trivet.runtime.atomic import refuse_in_atomic_turn
 from trivet.runtime.connection import REFUSED, Connection
@@ -127,6 +128,10 @@ class SocketConnection(Connection):
         if cause not in GONE_BY_ITSELF:
             self.socket_inbox.drop()
         super().close(cause, code, reason)
+        if (
+            self.phase is ConnectionState.CLOSING and self.socket_inbox.closed.is_set()
+        ):  # see ``lost``: nobody will say so any more
+            self.instance.reception.begin_leaving(self)
 
     def depart(self, cause: CloseCause) -> None:
         """Leave an actor that is being destroyed; the handler hears of it."""
