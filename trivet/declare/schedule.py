@@ -27,7 +27,7 @@ Outcome = Literal["ok", "error", "skipped", "dropped"]
 still, or its action is gone."""
 
 
-def _check_expression(_: object, __: object, expression: object) -> None:
+def _check_expression(_: object, __: object, expression: Any) -> None:
     if not isinstance(expression, str) or len(expression.split()) != FIELDS:
         raise ValueError(f"{expression!r} is no cron expression: it needs {FIELDS} fields")
     try:

@@ -83,7 +83,7 @@ class Tasks:
         context = self._instance.context.copy()
         context.run(running_turn.set, None)
         scope = trio.CancelScope()
-        self._scopes[scope] = name or getattr(fn, "__name__", repr(fn))
+        self._scopes[scope] = name or str(getattr(fn, "__name__", repr(fn)))
         if self._stopped:
             scope.cancel()
         self._instance.nursery.start_soon(self._live, scope, fn, args, failed, context=context)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
+from typing import TypeAlias
 
 from trivet.declare.options import Durability
 from trivet.logs import Throttled, about, printable
@@ -16,6 +17,8 @@ from trivet.runtime.stop_deadline import StopDeadline
 from trivet.runtime.store_faults import save_fault, unreadable
 
 __all__ = ["Records"]
+
+Alarms: TypeAlias = "list[tuple[float, str]]"
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -113,7 +116,7 @@ class Records:
         with self._reading(f"the actors of {name}", about(actor=name)):
             return await self._storage.list(name)
 
-    async def alarms(self, limit: int) -> list[tuple[float, str]]:
+    async def alarms(self, limit: int) -> Alarms:
         """Return the soonest alarms: when, and of which actor."""
         with self._reading("the alarms", about()):
             return await self._storage.alarms(limit)

@@ -40,7 +40,7 @@ async def check_storage(
 async def check_sentences(
     checks: Checks,
     fresh: Callable[[], AnyStorage],
-    reopened: Callable[[AnyStorage], AnyStorage] = lambda storage: storage,
+    reopened: Callable[[AnyStorage], AnyStorage] | None = None,
 ) -> None:
     """Check that a store does what some sentences say; the rest is as for ``check_storage``."""
     for sentence, check in checks.sentences:
