@@ -45,9 +45,9 @@ class Player:
             case ("destroy", place, key):
                 self.nursery.start_soon(self.destroy, place, key)
             case ("socket", key, plan, manner, path):
-                link = PlayedSocket(world.runtime, manner=manner)
-                world.links.append(link)
-                link.open(Hall, key, path=path, params=plan)
+                socket = PlayedSocket(world.runtime, manner=manner)
+                world.links.append(socket)
+                socket.open(Hall, key, path=path, params=plan)
             case ("says", number, words):
                 self.says(number, words)
             case ("kick", number):
