@@ -84,9 +84,9 @@ async def live(script: list[tuple[Any, ...]]) -> None:
                     links.append(PlayedLink(runtime))
                     links[-1].connect(Frail, "a")
                 case ("say", number) if links:
-                    links[number % len(links)].call("say")
+                    links[int(number) % len(links)].call("say")
                 case ("vanish", number) if links:
-                    links[number % len(links)].vanish()
+                    links[int(number) % len(links)].vanish()
                 case ("put away",):
                     nursery.start_soon(put_away, runtime, Frail)
                 case ("break", breaks):

@@ -222,7 +222,7 @@ class ActorSocket(WebSocket[Any]):
         await trio.lowlevel.checkpoint()
         conn = inbox.connection  # another one, or none, if its instance has left it to the next
         if conn is None:
-            inbox.kick(code, reason)
+            inbox.close_parked("kick", code, reason)
         elif conn.is_standing:
             refuse_in_atomic_turn(conn.instance)
             conn.close("server", code, reason)
