@@ -138,6 +138,9 @@ class NoTarget:
     async def call_by_name(self, *_: Any) -> NoReturn:
         raise NotImplementedError
 
+    async def send(self, *_: Any) -> NoReturn:
+        raise NotImplementedError
+
     async def resolve(self) -> str:
         return "the id"
 

@@ -203,11 +203,3 @@ def test_an_atomic_action_that_waits_has_no_concurrent_ones_beside_it() -> None:
             @action(atomic=True)
             async def slowly(self) -> None:
                 pass
-
-
-def test_what_needs_queues_is_refused_by_its_name() -> None:
-    with pytest.raises(NotImplementedError, match=r"queues \(Later\.can_publish\)"):
-
-        class Later(Actor):  # pyright: ignore[reportUnusedClass]  # not made
-            def can_publish(self, queue: Any, conn: Any) -> bool:
-                return True

@@ -92,7 +92,6 @@ async def test_a_method_that_is_not_allowed(
 @pytest.mark.parametrize(
     ("method", "address", "feature"),
     [
-        ("POST", gateway(path="/queue/jobs"), "queues"),
         ("GET", gateway(path="/inspector/state"), "inspector"),
         ("GET", gateway(path="/metrics"), "metrics"),
     ],

@@ -40,6 +40,7 @@ from trivet.declare.errors import ConnectionClosed, Error, Forbidden
 from trivet.declare.event import Event
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import ConnectionStatus, LiveTarget, Subscription, Target
+from trivet.declare.queue import Queue
 from trivet.declare.request import Request
 from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
@@ -167,6 +168,10 @@ class LiveConnection:
         """Call an action by its name on the wire."""
         arguments = self._values.named_arguments(name, args)
         return self._values.named_result(name, await self._ask(name, arguments))
+
+    async def send(self, queue: Queue[Any, Any], body: Any, params: object, waits: bool, /) -> Any:
+        """Put a message into a queue; the connection's own params go with it."""
+        return await self._target.send(queue, body, self._params, waits)
 
     async def resolve(self) -> str:
         """Return the actor's id."""

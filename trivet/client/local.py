@@ -12,6 +12,7 @@ from trio.lowlevel import checkpoint, checkpoint_if_cancelled
 from trivet.client.connection import fresh_params, open_connection
 from trivet.client.counts import Counts
 from trivet.client.local_http import fetch_here
+from trivet.client.local_queue import send_here
 from trivet.client.local_session import LocalDialer
 from trivet.client.local_watch import LocalWatch
 from trivet.client.local_websocket import open_websocket_here
@@ -22,6 +23,7 @@ from trivet.declare.errors import CallCycleError, Error
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import check_key
+from trivet.declare.queue import Queue
 from trivet.declare.request import Request
 from trivet.declare.web_socket import ClientWebSocket
 from trivet.lifecycle.actor import ActorState
@@ -145,6 +147,11 @@ class LocalTarget:
             raise not_found(name)
         bound, named = method.binder.load(list(args))
         return method.binder.result.to_wire(await self._ask(method, bound, named, params))
+
+    async def send(self, queue: Queue[Any, Any], body: Any, params: object, waits: bool, /) -> Any:
+        """Put a message into a queue."""
+        where = self._runtime, self._definition, self._address
+        return await send_here(*where, queue, body, params, waits=waits)
 
     async def resolve(self) -> str:
         """Return the actor's id."""

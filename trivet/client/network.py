@@ -12,6 +12,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any, NoReturn
 from urllib.parse import quote
 
+import attrs
 import trio
 
 from trivet.client.answers import check_answer, names_actor
@@ -21,6 +22,7 @@ from trivet.client.deadline import milliseconds_left
 from trivet.client.endpoint import Endpoint, StreamOpener, opener, parse_endpoint
 from trivet.client.http import HttpPool, HttpRequest, HttpResponse
 from trivet.client.lookup import Lookup
+from trivet.client.network_queue import encoded_message, wait_for_result
 from trivet.client.raw_http import fetch
 from trivet.client.raw_websocket import open_websocket
 from trivet.client.reconnect import repeat_delay
@@ -33,6 +35,7 @@ from trivet.declare.features import not_built
 from trivet.declare.fetching import StreamedResponse
 from trivet.declare.handle import Address, LiveTarget
 from trivet.declare.keys import InvalidKeyError, check_key
+from trivet.declare.queue import Queue
 from trivet.declare.registry import definition_of
 from trivet.declare.request import Request
 from trivet.declare.web_socket import ClientWebSocket
@@ -71,11 +74,12 @@ async def open_network_transport(
     """
     endpoint = parse_endpoint(url)
     connect = opener(endpoint, connect, ssl_context)
-    pool = HttpPool(connect, endpoint.authority)
+    pool, waiting_pool = (HttpPool(connect, endpoint.authority) for _ in range(2))
     try:
-        yield NetworkTransport(endpoint, connect, pool, naming)
+        yield NetworkTransport(endpoint, connect, pool, waiting_pool, naming)
     finally:
         await pool.aclose()
+        await waiting_pool.aclose()
 
 
 class NetworkTransport:
@@ -85,6 +89,7 @@ class NetworkTransport:
         endpoint: The server.
         connect: Connects to it.
         pool: Sends it requests.
+        waiting_pool: Sends those that may wait for long, and must not keep others from being sent.
         naming: Its rule for names on the wire.
     """
 
@@ -93,11 +98,13 @@ class NetworkTransport:
         endpoint: Endpoint,
         connect: StreamOpener,
         pool: HttpPool,
+        waiting_pool: HttpPool,
         naming: Naming | None = None,
     ) -> None:
         self.endpoint = endpoint
         self.connect = connect
         self.pool = pool
+        self.waiting_pool = waiting_pool
         self.lookup = Lookup(endpoint, pool)
         self.counts = Counts()
         self._naming = naming
@@ -156,6 +163,23 @@ class NetworkTarget:
         """Call an action by its name on the wire, with wire values."""
         arguments = self._values.named_arguments(name, args)
         return self._values.named_result(name, await self._call(name, arguments, params))
+
+    async def send(self, queue: Queue[Any, Any], body: Any, params: object, waits: bool, /) -> Any:
+        """Put a message into a queue."""
+        binding = self._definition.queue(queue)
+        data = encoded_message(binding, body, waits=waits)
+        sent = self._values.params(await fresh_params(params))
+        path = f"/queue/{quote(binding.name, safe='')}"
+        if not waits:
+            check_answer(await self._request(path, CallHeaders("bare", sent), data))
+            return None
+
+        async def ask(headers: CallHeaders, body: bytes) -> HttpResponse:
+            return await self._request(
+                path, attrs.evolve(headers, params=sent), body, pool=self._transport.waiting_pool
+            )
+
+        return await wait_for_result(ask, binding, data)
 
     async def resolve(self) -> str:
         """Return the actor's id."""
@@ -238,15 +262,22 @@ class NetworkTarget:
         body = CODEC.encode_action_request(HttpActionRequest(arguments))
         sent = self._values.params(await fresh_params(params))
         path = f"/action/{quote(name, safe='')}"
+        return _output(await self._request(path, CallHeaders("bare", sent), body))
+
+    async def _request(
+        self, path: str, headers: CallHeaders, body: bytes, pool: HttpPool | None = None
+    ) -> HttpResponse:
+        """Send a request, again while the actor says that it has not begun it."""
         tries = 1
         while True:
-            headers = CallHeaders("bare", sent, deadline=milliseconds_left(current_deadline()))
+            deadline = milliseconds_left(current_deadline())
             reached = False
             try:
-                response = await self._post(path, call_headers(headers), body)
+                sent = call_headers(attrs.evolve(headers, deadline=deadline))
+                response = await self._post(path, sent, body, pool or self._transport.pool)
                 reached = names_actor(response)
                 check_answer(response)
-                return _output(response)
+                return response
             except Error as error:
                 # What comes from inside the actor says nothing about whether it was found.
                 creates = self._address.create
@@ -257,11 +288,12 @@ class NetworkTarget:
             await trio.sleep(delay)
             tries += 1
 
-    async def _post(self, path: str, headers: dict[str, str], body: bytes) -> HttpResponse:
-        transport = self._transport
-        url = transport.endpoint.base_path + gateway_url(await self.route(), path)
+    async def _post(
+        self, path: str, headers: dict[str, str], body: bytes, pool: HttpPool
+    ) -> HttpResponse:
+        url = self._transport.endpoint.base_path + gateway_url(await self.route(), path)
         headers["content-type"] = CODEC.content_type
-        return await transport.pool.request(HttpRequest("POST", url, headers, body))
+        return await pool.request(HttpRequest("POST", url, headers, body))
 
 
 def _output(response: HttpResponse) -> Any:

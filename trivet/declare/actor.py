@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVarTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVarTuple, overload
 
 import attrs
 from typing_extensions import TypeVar
 
 from trivet.declare.definition import Definition
-from trivet.declare.features import not_built
 from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, StateCell
 from trivet.declare.options import Durability, Limits, Options
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
 __all__ = ["Actor"]
 
 T = TypeVar("T")
+T2 = TypeVar("T2")
 R = TypeVar("R")
 Ts = TypeVarTuple("Ts")
 StateT = TypeVar("StateT", default=None)
@@ -240,20 +240,62 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         self._trivet_host.destroy()
 
     def enqueue(self, queue: Queue[T, Any], body: T, /) -> None:
-        """Put a message into a queue of this actor."""
-        not_built("queues")
+        """Put a message into a queue of this actor, as a part of the turn.
 
+        It can be received when it is stored, in an atomic turn after its end.
+
+        Raises:
+            LookupError: If the queue is another actor's.
+            ValidationError: If the body is not of the queue's type.
+            ActionError: ``queue.full``, or ``queue.message_too_large``.
+        """
+        self._trivet_host.enqueue(queue, body)
+
+    @overload
+    def receive(self, queue: Queue[T, R], /) -> AbstractAsyncContextManager[Delivery[T, R]]: ...
+    @overload
     def receive(
-        self, queue: Queue[T, R], /, *more: Queue[Any, Any]
-    ) -> AbstractAsyncContextManager[Delivery[T, R]]:
-        """Wait for the next message of a queue."""
-        not_built("queues")
+        self, queue: Queue[T, Any], second: Queue[T2, Any], /
+    ) -> AbstractAsyncContextManager[Delivery[T | T2, Any]]: ...
+    @overload
+    def receive(
+        self, *queues: Queue[Any, Any]
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any]]: ...
+    def receive(self, *queues: Queue[Any, Any]) -> AbstractAsyncContextManager[Delivery[Any, Any]]:
+        """Wait for the next message of queues of this actor.
 
+        Leaving the block completes the message of a queue without a type of results; one that has
+        it asks for ``complete``, or delivers again. An exception, also a cancellation, delivers
+        again; so does the next life of the actor, if this one ends.
+
+        Args:
+            *queues: The queues; without any, all of the actor's.
+
+        Raises:
+            LookupError: If a queue is another actor's.
+            ActionError: On entering: ``queue.previous_message_not_completed`` if this turn, action
+                or task has a message that is not dealt with, ``actor.aborted`` if the actor begins
+                to stop.
+        """
+        return self._trivet_host.receive(queues)
+
+    @overload
     def try_receive(
-        self, queue: Queue[T, R], /, *more: Queue[Any, Any]
-    ) -> AbstractAsyncContextManager[Delivery[T, R] | None]:
-        """Take the next message of a queue, if there is one."""
-        not_built("queues")
+        self, queue: Queue[T, R], /
+    ) -> AbstractAsyncContextManager[Delivery[T, R] | None]: ...
+    @overload
+    def try_receive(
+        self, queue: Queue[T, Any], second: Queue[T2, Any], /
+    ) -> AbstractAsyncContextManager[Delivery[T | T2, Any] | None]: ...
+    @overload
+    def try_receive(
+        self, *queues: Queue[Any, Any]
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any] | None]: ...
+    def try_receive(
+        self, *queues: Queue[Any, Any]
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any] | None]:
+        """Take the next message of queues of this actor, as ``receive`` does; ``None`` without one."""
+        return self._trivet_host.try_receive(queues)
 
     # Hooks: override what you need. One that is not overridden is never called.
 
@@ -322,7 +364,10 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
         return True
 
     def can_publish(self, queue: Queue[Any, Any], conn: Conn[ConnStateT]) -> bool:
-        """Say whether a connection may put messages into a queue."""
+        """Say whether a connection may put messages into a queue; it reads, and changes nothing.
+
+        What the actor itself puts in is not asked about. Only ``True`` lets a message in.
+        """
         return True
 
     @classmethod

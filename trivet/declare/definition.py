@@ -16,12 +16,13 @@ from trivet.declare.binder import Arguments, Binder
 from trivet.declare.errors import ValidationError
 from trivet.declare.event import Event, Overflow
 from trivet.declare.options import Options
+from trivet.declare.queue import Queue
 from trivet.declare.values import Shape
 
 if TYPE_CHECKING:
     from trivet.declare.actor import Actor
 
-__all__ = ["Definition", "EventBinding", "Method"]
+__all__ = ["Definition", "EventBinding", "Method", "QueueBinding"]
 
 PARAMS_UNFIT: Final = "The connection params do not fit"
 INPUT_UNFIT: Final = "The input does not fit"
@@ -72,6 +73,23 @@ class EventBinding:
     overflow: Overflow
 
 
+@attrs.frozen(eq=False)
+class QueueBinding:
+    """A queue as one actor class keeps it.
+
+    Attributes:
+        body: What a message says.
+        result: What completes it; only ``None``, if the queue has no type for that.
+        has_result: Whether it has one.
+    """
+
+    name: str
+    queue: Queue[Any, Any]
+    body: Shape[Any]
+    result: Shape[Any]
+    has_result: bool
+
+
 @attrs.frozen(eq=False, kw_only=True)
 class Definition:
     """Everything the runtime and the clients need to know of one actor class.
@@ -96,6 +114,8 @@ class Definition:
     methods_by_name: Mapping[str, Method]
     events: Mapping[Event[Any], EventBinding]
     events_by_name: Mapping[str, EventBinding]
+    queues: Mapping[Queue[Any, Any], QueueBinding]
+    queues_by_name: Mapping[str, QueueBinding]
     hooks: frozenset[str]
     default_state: Callable[[], Any]
     default_conn_state: Callable[[], Any]
@@ -133,6 +153,17 @@ class Definition:
         except (KeyError, TypeError):
             slots = {name: binding.event.slot for name, binding in self.events_by_name.items()}
             raise LookupError(self._unknown("event", event, slots, "events_by_name")) from None
+
+    def queue(self, queue: Queue[Any, Any]) -> QueueBinding:
+        """Find the binding of a queue.
+
+        Raises:
+            LookupError: If the token is no queue of this class, naming both classes.
+        """
+        try:
+            return self.queues[queue]
+        except (KeyError, TypeError):
+            raise LookupError(f"{queue!r} is no queue of {self.actor.__name__}") from None
 
     def _unknown(self, kind: str, token: object, slots: Mapping[str, str], by_name: str) -> str:
         """Say that something is no token; of a text that names one, what to write instead."""

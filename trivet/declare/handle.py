@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, overload
 
 from typing_extensions import TypeVar
 
-from trivet.declare.features import not_built
 from trivet.declare.fetching import Fetch, fetch_request
 from trivet.declare.keys import check_key
 from trivet.declare.target import (
@@ -97,12 +96,34 @@ class Handle(Generic[A_co]):
         return HandleWithParams(self._target, params)
 
     async def send(self, queue: Queue[T, R], body: T, /) -> None:
-        """Put a message into a queue of the actor."""
-        not_built("queues")
+        """Put a message into a queue of the actor, and return when it is stored there.
+
+        If the network fails it is unknown whether it was; whoever sends it again may have it done
+        twice.
+
+        Raises:
+            ActionError: ``queue.full``, ``queue.message_too_large``, ``auth.forbidden``, or whatever
+                else the actor's side reports.
+            ConnectionLost: If the network failed.
+            LookupError: If the queue belongs to another actor class.
+            ValidationError: If the body is not of the queue's type.
+        """
+        await self._target.send(queue, body, self._params, False)
 
     async def send_and_wait(self, queue: Queue[T, R], body: T, /) -> R:
-        """Put a message into a queue of the actor and wait for its result."""
-        not_built("queues")
+        """Put a message into a queue of the actor and wait for its result, for as long as it takes.
+
+        A caller that leaves takes nothing back. A message that is delivered again, by this life of
+        the actor or the next, is still waited for.
+
+        Raises:
+            ActionError: As ``send``; ``actor.destroyed`` if the actor is no more,
+                ``actor.restarting`` if the runtime has stopped: the message may still be done.
+            CallCycleError: In a turn, if the actor waits for that turn.
+            ConnectionLost: If the network failed, and what became of the message is unknown.
+        """
+        result: R = await self._target.send(queue, body, self._params, True)
+        return result
 
     def fetch(
         self,

@@ -17,6 +17,7 @@ from trivet.declare.event import Event
 if TYPE_CHECKING:
     from trivet.declare.actor import Actor
     from trivet.declare.handle import Client
+    from trivet.declare.queue import Delivery, Queue
     from trivet.declare.schedule import Schedule
 
 __all__ = [
@@ -241,6 +242,22 @@ class Host(Protocol):
 
     def broadcast(self, event: Event[T], payload: T, /, exclude: Conn[Any] | None) -> None:
         """Send an event to its subscribers."""
+        ...
+
+    def enqueue(self, queue: Queue[Any, Any], body: Any, /) -> None:
+        """Put a message into a queue."""
+        ...
+
+    def receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any]]:
+        """Wait for a message."""
+        ...
+
+    def try_receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any] | None]:
+        """Take a message, if there is one."""
         ...
 
     def turn(self) -> AbstractAsyncContextManager[None]:

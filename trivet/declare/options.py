@@ -135,6 +135,9 @@ class Limits:
         kv_batch_keys: Keys that one call of ``self.kv`` may name. ``kv.too_many_keys``.
         kv_batch: Bytes of keys and values that one call of ``self.kv`` sets.
             ``kv.batch_too_large``.
+        queue_messages: Messages in all queues of an actor that nobody has completed. Further ones
+            fail with ``queue.full``.
+        queue_body: Bytes of a message of a queue, as it is stored. ``queue.message_too_large``.
         connections_per_address: Connections of one peer address. Further ones are closed; behind a
             trusted proxy they get ``guard.service_unavailable``.
         openings_per_address: Connections of one address that are not let in yet. The same.
@@ -181,6 +184,8 @@ class Limits:
     kv_value: int = 128 * KIBIBYTE
     kv_batch_keys: int = 128
     kv_batch: int = 976 * KIBIBYTE
+    queue_messages: int = 1000
+    queue_body: int = 64 * KIBIBYTE
     connections_per_address: int = 256
     openings_per_address: int = 64
     connections: int = 10_000

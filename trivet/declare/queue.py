@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, Generic, final, get_args
+from abc import ABC, abstractmethod
+from typing import Any, Generic, final, get_args, overload
 
 from typing_extensions import TypeVar
-
-from trivet.declare.features import not_built
 
 __all__ = ["Delivery", "Queue"]
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 R = TypeVar("R")
 DoneT = TypeVar("DoneT", default=None)
 
@@ -48,16 +48,44 @@ class Queue(Generic[T, DoneT]):
         return f"<queue {owner}.{self.slot}>"
 
 
-class Delivery(Generic[T, R]):
+class Delivery(ABC, Generic[T_co, R]):
     """One message of a queue, while an actor works on it."""
 
-    queue: Queue[T, R]
-    body: T
+    __slots__ = ()
 
-    def complete(self, result: R, /) -> None:
-        """Answer the message; whoever waits for it gets the result."""
-        not_built("queues")
+    @property
+    @abstractmethod
+    def queue(self) -> Queue[Any, Any]:
+        """The queue it is from."""
 
+    @property
+    @abstractmethod
+    def body(self) -> T_co:
+        """What it says; the receiver's own."""
+
+    @overload
+    def complete(self: Delivery[Any, None], /) -> None: ...
+    @overload
+    def complete(self, result: R, /) -> None: ...
+    @abstractmethod
+    def complete(self: Delivery[Any, Any], result: Any = None, /) -> None:
+        """Answer the message, and remove it from its queue.
+
+        Whoever waits for it gets the result when the removal is stored: in a turn, together with
+        what that has changed.
+
+        Args:
+            result: Of the queue's second type; nothing if it has none.
+
+        Raises:
+            ActionError: ``queue.already_completed`` if it is dealt with already.
+            ValidationError: If the result is not of the queue's type.
+        """
+
+    @abstractmethod
     def retry(self) -> None:
-        """Put the message back, to be delivered again."""
-        not_built("queues")
+        """Put the message back, to be delivered again, before those behind it.
+
+        Raises:
+            ActionError: ``queue.already_completed`` if it is dealt with already.
+        """

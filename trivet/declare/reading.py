@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, get_args, get_origin
 
 from trivet.declare.action import Action, ActionDeclaration, ActionOptions
 from trivet.declare.binder import Binder
-from trivet.declare.definition import Definition, EventBinding, Method
+from trivet.declare.definition import Definition, EventBinding, Method, QueueBinding
 from trivet.declare.event import Event
-from trivet.declare.features import not_built
 from trivet.declare.generics import type_arguments
 from trivet.declare.hook_signatures import check_hook
 from trivet.declare.options import Options
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["define"]
 
 PLAIN = (int, str, bool, float, bytes)
-LATER_HOOKS = {
-    "can_publish": "queues",
-}
 HOOKS = (
     "on_migrate",
     "create_state",
@@ -51,6 +47,7 @@ HOOKS = (
     "on_before_action_response",
     "on_state_change",
     "can_subscribe",
+    "can_publish",
     "on_request",
     "on_websocket",
     "authorize",
@@ -97,13 +94,12 @@ class _Reader:
         self.lineage = [cls for cls in reversed(actor.__mro__) if cls not in root.__mro__]
 
     def read(self) -> Definition:
-        self.refuse_later_features()
         state_type, conn_state_type, params, input_type = type_arguments(self.actor, self.root)
         state = self.shape(state_type, Place.STATE, "state")
         conn_state = self.shape(conn_state_type, Place.STATE, "connection state")
         hooks = self.read_hooks()
         methods, by_name = self.read_actions()
-        events = self.read_events()
+        events, queues = self.read_events(), self.read_queues()
         connect_hooks = {"on_before_connect", "create_conn_state", "on_connect", "on_disconnect"}
         return Definition(
             actor=self.actor,
@@ -117,6 +113,8 @@ class _Reader:
             methods_by_name=by_name,
             events=events,
             events_by_name=self.unique((b.name, b) for b in dict.fromkeys(events.values())),
+            queues=queues,
+            queues_by_name=self.unique((b.name, b) for b in dict.fromkeys(queues.values())),
             hooks=hooks,
             default_state=self.default(state, "create_state" in hooks, "state"),
             default_conn_state=self.default(
@@ -128,11 +126,6 @@ class _Reader:
             has_concurrent_actions=any(method.concurrent for method in by_name.values()),
             heeds_callers=any(method.cancel_with_caller for method in by_name.values()),
         )
-
-    def refuse_later_features(self) -> None:
-        for hook, feature in LATER_HOOKS.items():
-            if self.overrides(hook):
-                not_built(f"{feature} ({self.where}.{hook})")
 
     def overrides(self, hook: str) -> bool:
         mine, theirs = getattr(self.actor, hook), getattr(self.root, hook)
@@ -259,19 +252,10 @@ class _Reader:
         )
 
     def read_events(self) -> dict[Event[Any], EventBinding]:
-        for slot, (cls, _) in self.declarations(Queue).items():
-            not_built(f"queues ({cls.__name__}.{slot})")
         self.refuse_types_of_declarations()
         bindings: dict[Event[Any], EventBinding] = {}
         for slot, (_, event) in self.declarations(Event).items():
-            where = f"{self.where}.{slot}"
-            shape = shape_of(
-                event.payload,
-                place=Place.WIRE,
-                where=where,
-                naming=self.naming,
-                namespace=self.namespace(),
-            )
+            shape = self.wire_shape(event.payload, slot)
             name = self.wire_name(event.name, slot)
             overflow = event.overflow or self.options.overflow
             binding = EventBinding(name, event, shape, overflow)
@@ -279,15 +263,42 @@ class _Reader:
             bindings |= {token: binding for token in overridden if isinstance(token, Event)}
         return bindings
 
+    def read_queues(self) -> dict[Queue[Any, Any], QueueBinding]:
+        bindings: dict[Queue[Any, Any], QueueBinding] = {}
+        for slot, (_, queue) in self.declarations(Queue).items():
+            body, result = queue.types
+            binding = QueueBinding(
+                name=self.wire_name(queue.name, slot),
+                queue=queue,
+                body=self.wire_shape(body, slot),
+                result=self.wire_shape(result, slot),
+                has_result=result is not None and result is not type(None),
+            )
+            overridden = (cls.__dict__.get(slot) for cls in self.lineage)
+            bindings |= {token: binding for token in overridden if isinstance(token, Queue)}
+        return bindings
+
+    def wire_shape(self, annotation: Any, slot: str) -> Shape[Any]:
+        return shape_of(
+            annotation,
+            place=Place.WIRE,
+            where=f"{self.where}.{slot}",
+            naming=self.naming,
+            namespace=self.namespace(),
+        )
+
     def refuse_types_of_declarations(self) -> None:
-        """Refuse ``Event[int]`` where ``Event[int]()`` was meant."""
+        """Refuse ``Event[int]`` where ``Event[int]()`` was meant, and the same of queues."""
         for cls in self.lineage:
             for slot, value in cls.__dict__.items():
-                if value is Event or get_origin(value) is Event:
-                    kind = "Event" if value is Event else f"Event[{shown(get_args(value)[0])}]"
+                kind = get_origin(value) or value
+                if kind is Event or kind is Queue:
+                    types = ", ".join(map(shown, get_args(value)))
+                    meant = f"{kind.__name__}[{types}]" if types else kind.__name__
+                    what = "an event" if kind is Event else "a queue"
                     raise TypeError(
-                        f"{cls.__name__}.{slot} is the type of an event and declares none: "
-                        f"call it, {slot} = trivet.{kind}()"
+                        f"{cls.__name__}.{slot} is the type of {what} and declares none: "
+                        f"call it, {slot} = trivet.{meant}()"
                     )
 
     def wire_name(self, explicit: str | None, slot: str) -> str:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from trivet.declare.action import Action
     from trivet.declare.event import Event
     from trivet.declare.fetching import StreamedResponse
+    from trivet.declare.queue import Queue
     from trivet.declare.request import Request
     from trivet.declare.watching import Change
     from trivet.declare.web_socket import ClientWebSocket
@@ -97,6 +98,10 @@ class Target(Protocol):
 
     async def call_by_name(self, name: str, args: tuple[Any, ...], params: object, /) -> Any:
         """Call an action by its name on the wire."""
+        ...
+
+    async def send(self, queue: Queue[Any, Any], body: Any, params: object, waits: bool, /) -> Any:
+        """Put a message into a queue; if the caller waits, return its result."""
         ...
 
     async def resolve(self) -> str:

@@ -176,6 +176,7 @@ _STATUS = {
     ("auth", "forbidden"): 403,
     ("actor", "action_not_found"): 404,
     ("actor", "not_found"): 404,
+    ("actor", "destroyed"): 404,
     ("actor", "method_not_allowed"): 405,
     ("actor", "action_timed_out"): 408,
     ("actor", "invalid_request"): 400,

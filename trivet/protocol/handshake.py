@@ -100,6 +100,7 @@ class CallHeaders:
     Attributes:
         deadline: Milliseconds that the caller still waits (``trivet.1``).
         call: The caller's name for this call, the same when it is sent again (``trivet.1``).
+        renews: Whether it only asks what has become of that call (``trivet.1``).
     """
 
     encoding: EncodingName = "json"
@@ -107,6 +108,7 @@ class CallHeaders:
     skip_ready_wait: bool = False
     deadline: int | None = None
     call: str | None = None
+    renews: bool = False
 
 
 def parse_offer(header: str, *, max_params: int = MAX_PARAMS) -> SocketOffer:
@@ -192,6 +194,7 @@ def parse_call_headers(headers: Mapping[str, str], *, max_params: int = MAX_PARA
         headers.get("x-rivet-skip-ready-wait") in {"1", "true"},
         _read_deadline(headers.get("x-trivet-deadline")),
         _read_call(headers.get("x-trivet-call")),
+        headers.get("x-trivet-renew") == "1",
     )
 
 
@@ -212,6 +215,8 @@ def call_headers(call: CallHeaders) -> dict[str, str]:
         headers["x-trivet-deadline"] = str(call.deadline)
     if call.call is not None:
         headers["x-trivet-call"] = call.call
+    if call.renews:
+        headers["x-trivet-renew"] = "1"
     return headers
 
 

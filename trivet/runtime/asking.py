@@ -18,7 +18,7 @@ from trivet.declare.request import Request
 from trivet.protocol.faults import error_of, fault_of
 from trivet.runtime.answering import tell
 from trivet.runtime.call import Ask, InstanceMoved, Submission, deadline_in
-from trivet.runtime.hooks import check
+from trivet.runtime.hooks import check, enter_alone
 from trivet.runtime.passage import Passage
 from trivet.runtime.results import copied
 from trivet.runtime.subjects import about_connection, about_instance
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from trivet.runtime.connection import Connection
     from trivet.runtime.instance import Instance
 
-__all__ = ["answer_inline", "ask", "ask_connected", "ask_over", "run_inline"]
+__all__ = ["answer_inline", "ask", "ask_connected", "ask_over", "preflight", "run_inline"]
 
 
 async def ask(
@@ -205,15 +205,25 @@ async def ask_over(call: Ask, conn: Connection, params: Any) -> Any:
     call.conn = conn
     try:
         if call.instance.definition.runs_call_hooks:
-            await _preflight(conn, params)
+            await preflight(conn, params)
         return await _queue(call)
     finally:
         if not call.begun and conn.is_standing:
             conn.close("client", 1000, "")
 
 
-async def _preflight(conn: Connection, params: Any) -> None:
-    """Run the preflight hooks of a call in the actor's nursery; the caller may cancel them."""
+async def preflight(conn: Connection, params: Any, *, enters: bool = False) -> None:
+    """Run the preflight hooks of a call in the actor's nursery; the caller may cancel them.
+
+    Args:
+        conn: The connection it comes by.
+        params: The caller's connection params, checked.
+        enters: Whether ``on_connect`` follows at once, since no action does.
+
+    Raises:
+        Error: What they report.
+        InstanceMoved: If the instance stopped meanwhile.
+    """
     done = trio.Event()
     failure: list[Error] = []
     scope = conn.scope
@@ -223,6 +233,8 @@ async def _preflight(conn: Connection, params: Any) -> None:
         try:
             with scope:
                 await check(conn, params)
+                if enters:
+                    await enter_alone(conn)
         except Exception as error:  # the connection's firewall: the caller gets it
             failure.append(
                 error_of(

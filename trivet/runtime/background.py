@@ -14,6 +14,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 import trio
@@ -26,9 +27,12 @@ from trivet.runtime.user_code import user_code
 if TYPE_CHECKING:
     from trivet.runtime.instance import Instance
 
-__all__ = ["Background", "Draining"]
+__all__ = ["Background", "Draining", "in_run"]
 
 throttled = Throttled(logging.getLogger(__name__))
+
+in_run: ContextVar[Instance | None] = ContextVar("trivet.run", default=None)
+"""Whose ``run`` the current task is a part of: it, or a child of it."""
 
 Failed = Callable[[str, Exception], None]
 
@@ -158,6 +162,7 @@ class Background(Tasks):
         # Whoever this start was for gets there first: an actor whose `run` puts it to sleep at
         # once would otherwise never answer.
         await trio.lowlevel.checkpoint()
+        in_run.set(self._instance)
         try:
             await self._instance.actor.run()
         finally:

@@ -24,6 +24,7 @@ from trivet.protocol.faults import fault_of
 from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.cut_errors import restarting
 from trivet.runtime.departure import close_links, depart, leaving, park_the_rest, wait_left
+from trivet.runtime.leftovers import messages_left
 from trivet.runtime.state_watch import look_at_end
 from trivet.runtime.subjects import about_instance
 from trivet.runtime.turn import Turn, running_turn
@@ -79,6 +80,7 @@ async def end_instance(instance: Instance) -> None:
         instance.runtime.alarms.look_at(instance.actor_id)
     for inbox in instance.runtime.directory.parked(instance.actor_id):
         inbox.instance_ended()
+    messages_left(instance)
     instance.has_changed()
 
 

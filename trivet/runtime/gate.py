@@ -396,5 +396,5 @@ class Gate:
     def close(self, fault: Fault) -> None:
         """Let nothing out and store nothing any more; whoever waits is told why."""
         self._failure = fault
-        self.saver.forget()
+        self.saver.forget(fault)
         self.effects.drop(fault)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "check",
+    "enter_alone",
     "enter_beside",
     "enter_call",
     "late",
@@ -166,7 +167,7 @@ async def _on_disconnect(conn: Connection) -> None:
         journal.strike_out(conn)
 
 
-async def enter_call(call: Call, conn: Connection) -> None:
+async def enter_call(call: Turn, conn: Connection) -> None:
     """Run ``on_connect`` of a stateless call, inside the call's own turn.
 
     Raises:
@@ -209,6 +210,26 @@ async def enter_beside(call: Call, conn: Connection) -> None:
             call.entered()
     else:
         await enter_call(call, conn)
+
+
+async def enter_alone(conn: Connection) -> None:
+    """Run ``on_connect`` of a short connection by which no call comes, in a turn of its own.
+
+    Raises:
+        ConnectionClosed: If somebody disconnected it meanwhile.
+    """
+    instance = conn.instance
+    turn = Turn(instance, "on_connect", hook_of=conn)
+    if "on_connect" in instance.definition.hooks:
+        await instance.mailbox.take(turn)
+        running_turn.set(turn)
+        try:
+            with one_segment(instance, conn.label):
+                await enter_call(turn, conn)
+        finally:
+            instance.turn_ended(turn)
+    else:
+        await enter_call(turn, conn)
 
 
 async def _with_request(conn: Connection, hook: str, running: Awaitable[Any]) -> Any:

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import trio
 
-from trivet.declare.errors import NoConnectionError
+from trivet.declare.errors import ActionError, NoConnectionError
 from trivet.declare.event import Event
 from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn, KeyValue
+from trivet.declare.queue import Delivery, Queue
 from trivet.lifecycle.actor import ActorEvent
+from trivet.runtime.delivery import bindings_of, receive, try_receive
 from trivet.runtime.host_schedule import HostSchedule
 from trivet.runtime.idleness import kept_awake
 from trivet.runtime.key_value import StoredKeyValue
@@ -25,6 +27,7 @@ from trivet.runtime.wishes import wish
 if TYPE_CHECKING:
     from trivet.runtime.conns import Connections
     from trivet.runtime.instance import Instance
+    from trivet.runtime.queues import Queues
 
 __all__ = ["InstanceHost"]
 
@@ -36,13 +39,15 @@ class InstanceHost:
 
     Attributes:
         instance: The running instance.
+        queues: Its messages, once they are read, if its class has queues.
     """
 
-    __slots__ = ("_client", "instance")
+    __slots__ = ("_client", "instance", "queues")
 
     def __init__(self, instance: Instance) -> None:
         self.instance = instance
         self._client: Client | None = None
+        self.queues: Queues | None = None
 
     # What an actor knows of itself
 
@@ -108,6 +113,7 @@ class InstanceHost:
     def begins_anew(self) -> None:
         """Forget what was made for a start that has to begin again."""
         self._client = None
+        self.queues = None
 
     # What it says and does
 
@@ -115,6 +121,31 @@ class InstanceHost:
         """Send an event to its subscribers, encoded once for each kind of link."""
         instance = self.instance
         instance.conns.broadcast(instance.definition.event(event), payload, exclude)
+
+    def enqueue(self, queue: Queue[Any, Any], body: Any, /) -> None:
+        """Put a message into a queue of its own."""
+        binding = self.instance.definition.queue(queue)
+        self._open_queues().put(binding, binding.body.encode(body), _nothing, _nothing)
+
+    def receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any]]:
+        """Wait for a message."""
+        bindings = bindings_of(self.instance, queues)
+        return receive(self.instance, self._open_queues(), bindings)
+
+    def try_receive(
+        self, queues: tuple[Queue[Any, Any], ...], /
+    ) -> AbstractAsyncContextManager[Delivery[Any, Any] | None]:
+        """Take a message, if there is one."""
+        bindings = bindings_of(self.instance, queues)
+        return try_receive(self.instance, self._open_queues(), bindings)
+
+    def _open_queues(self) -> Queues:
+        if self.queues is None:
+            message = "The queues of an actor are not read yet when it is made"
+            raise ActionError(message, group="actor", code="starting")
+        return self.queues
 
     def turn(self) -> AbstractAsyncContextManager[None]:
         """Take the actor's turn."""
@@ -146,3 +177,7 @@ class InstanceHost:
     def destroy(self) -> None:
         """Be no more after the running turn."""
         wish(self.instance, ActorEvent.DESTROY)
+
+
+def _nothing(*_: object) -> None:
+    """Hear that a message of its own is stored, or lost with everything else."""

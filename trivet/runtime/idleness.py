@@ -3,8 +3,8 @@
 Rules this file keeps:
 
 1. Idle is an actor of which no turn runs or waits, no concurrent action or socket handler runs, no
-   connection could not hibernate, ``run`` is over or waits for a queue, nothing is on its way to the
-   store or out of the gate, and which nobody keeps awake.
+   connection could not hibernate, ``run`` is over or waits for a queue, no message is in hand, nothing
+   is on its way to the store or out of the gate, and which nobody keeps awake.
 2. It sleeps when that has been so for ``sleep_after`` without a break. Whoever ends some activity
    notes the moment; whether it is idle is asked only when the time may be over. So a call costs one
    look at the clock, and no timer is set anew.
@@ -61,8 +61,14 @@ def is_idle(instance: Instance) -> bool:
         or mailbox.beside
         or instance.kept_awake
         or instance.is_working
+        or _has_message_in_hand(instance)
         or not all(_may_hibernate(conn) for conn in instance.connections)
     )
+
+
+def _has_message_in_hand(instance: Instance) -> bool:
+    queues = instance.host.queues
+    return queues is not None and bool(queues.open_by)
 
 
 def _may_hibernate(conn: Connection) -> bool:

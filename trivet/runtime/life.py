@@ -180,6 +180,8 @@ def begin_end(instance: Instance, ending: ActorEvent) -> None:
     grace = 0.0 if ending is ActorEvent.CRASH else instance.limits.grace
     instance.ends_at = trio.current_time() + grace
     instance.background.stop()
+    if instance.host.queues is not None:
+        instance.host.queues.stop()
     _move_waiting_calls(instance)
     for conn in instance.connections:
         conn.abandon()

@@ -25,6 +25,7 @@ from trivet.declare.handle import (
     Transport,
 )
 from trivet.declare.keys import check_key
+from trivet.declare.queue import Queue
 from trivet.declare.request import Request
 from trivet.declare.watching import Change
 from trivet.declare.web_socket import ClientWebSocket
@@ -95,6 +96,11 @@ class OutgoingTarget:
         """Call an action by its name on the wire."""
         await self._instance.gate.leave()
         return await self._target.call_by_name(name, args, params)
+
+    async def send(self, queue: Queue[Any, Any], body: Any, params: object, waits: bool, /) -> Any:
+        """Put a message into a queue."""
+        await self._instance.gate.leave()
+        return await self._target.send(queue, body, params, waits)
 
     async def resolve(self) -> str:
         """Return the actor's id."""

@@ -27,9 +27,9 @@ from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
 from trivet.runtime.mailbox import overloaded
+from trivet.runtime.permission import may_subscribe
 from trivet.runtime.replies import reply_failure
 from trivet.runtime.subjects import about_connection
-from trivet.runtime.subscribing import may_subscribe
 from trivet.runtime.turn import Turn, running_turn
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class Reception:
             # Accepted, as the reference does, and not kept: such names cost a client nothing.
             self._instance.runtime.observer.count("subscription_unknown")
             return
-        if may_subscribe(conn, binding):
+        if may_subscribe(conn, binding.event):
             self._instance.conns.subscribe(conn, name)
             return
         self._instance.runtime.observer.count("subscription_refused")

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Final
 import trio
 
 from trivet.ports.records import Row, Space, Write
+from trivet.runtime.effects import Drop, Release
 from trivet.runtime.sealed import Place
 from trivet.runtime.turn import action_of, turn_of
 
@@ -106,6 +107,44 @@ class Rows:
             self._instance.save_at = trio.current_time()
             self._instance.arm(self._instance.save_at)
 
+    def put_and_tell(
+        self, space: Space, key: bytes, value: bytes, release: Release, drop: Drop
+    ) -> None:
+        """Set a row, and tell when it is stored; on a store that nobody waits for, at once.
+
+        In a turn or a concurrent action that is what they say; outside it rests on the row alone,
+        however long somebody else's turn keeps its changes back.
+
+        Args:
+            space: What the row is of.
+            key: Its key.
+            value: What it is set to.
+            release: Called when it is stored.
+            drop: Called instead if that fails, with an error of its own.
+        """
+        instance, gate = self._instance, self._gate
+        is_outside = turn_of(instance) is None and action_of(instance) is None
+        if gate.has_failed:
+            gate.emit(release, drop)
+        elif is_outside and not gate.holds and instance.is_stored:
+            self.put(space, key, value)
+            release()
+        elif is_outside and self._may_stand_alone:
+            write = Write(space, key, value)
+            self._tentative.forget([write], None)
+            self._pending.forget([write], None)
+            segment = gate.changes.segment(writes=(write,))
+            gate.saver.put_and_tell(segment, release, drop)
+            gate.advance()
+        else:
+            self.put(space, key, value)
+            gate.emit(release, drop)
+
+    @property
+    def _may_stand_alone(self) -> bool:
+        gate = self._gate
+        return gate.holds and self._instance.is_stored and not gate.lags
+
     def undo(self, take_back: Callable[[], object]) -> None:
         """Have a change in memory that goes with a write taken back, if an atomic turn makes it and fails.
 
@@ -117,7 +156,7 @@ class Rows:
             atomic.undo(take_back)
 
     def _write_outside(self, writes: Sequence[Write], alarm: float | None) -> None:
-        if not self._gate.holds or not self._instance.is_stored or self._gate.lags:
+        if not self._may_stand_alone:
             self._pending.take(writes, alarm)
             self._instance.autosave()
         else:

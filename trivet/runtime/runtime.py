@@ -30,6 +30,7 @@ from trivet.runtime.alarms import Alarms
 from trivet.runtime.between_turns import BetweenTurns
 from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
+from trivet.runtime.completions import Completions
 from trivet.runtime.deadlines import Deadlines
 from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
@@ -72,6 +73,7 @@ class Runtime:
         closing: Whether it has begun to end: no connection opens any more.
         state_type: What holds the states of its instances.
         mailbox_type: What holds their turns.
+        completions: Who waits for what becomes of messages in queues.
         stop_deadline: By when it waits for the store no longer.
         not_stored: How many actors ended with it without their last save.
         interruption: The ``KeyboardInterrupt`` or ``SystemExit`` that has stopped it, if one has.
@@ -108,6 +110,7 @@ class Runtime:
         self.stop_deadline = StopDeadline()
         self.records = Records(storage, self.stop_deadline, observer.count)
         self.directory = Directory(self)
+        self.completions = Completions()
         self.supervisor = Supervisor(self)
         self.watchers = Watchers(lambda: self.wall_clock())
         self.deadlines = Deadlines()
@@ -249,6 +252,7 @@ class Runtime:
                     nursery.start_soon(_stop_for_good, instance)
                 for inbox in self.directory.parked_links:
                     nursery.start_soon(inbox.end)
+        self.completions.close()
         self.watchers.end()
 
     def interrupt(self, interruption: BaseException) -> None:

@@ -10,8 +10,11 @@ import trio
 from trivet.ports.errors import StorageError
 from trivet.ports.records import Segment
 from trivet.ports.storage import Storage
+from trivet.protocol.faults import Fault, error_of
+from trivet.runtime.effects import Drop, Release
 from trivet.runtime.passage import Passage
 from trivet.runtime.sealed import Place, Sealed
+from trivet.runtime.store_faults import save_fault
 
 __all__ = ["Saver"]
 
@@ -80,6 +83,18 @@ class Saver:
         else:
             self._sealed.add(segment)
 
+    def put_and_tell(self, segment: Segment, release: Release, drop: Drop) -> None:
+        """Put a sealed segment behind those before it, and tell when it is stored, or lost.
+
+        Args:
+            segment: It touches nothing that a turn might have in hand.
+            release: Called when it is stored; nothing else is waited for.
+            drop: Called instead if that fails, with an error of its own.
+        """
+        self.put(segment)
+        assert self._sealed is not None
+        self._sealed.told.append((release, drop))
+
     def save(self) -> None:
         """Begin to store everything that is sealed."""
         assert self._sealed is not None
@@ -88,9 +103,13 @@ class Saver:
         self.since = trio.current_time()
         self._storage.commit(self._in_flight.segment, self._over)
 
-    def forget(self) -> None:
+    def forget(self, fault: Fault) -> None:
         """Let go of what is not in flight: it must not be stored any more."""
+        forgotten = (self._lost, self._sealed)
         self._sealed = self._lost = None
+        for sealed in forgotten:
+            if sealed is not None:
+                _tell_lost(sealed, fault)
 
     async def wait_landed(self) -> None:
         """Wait for the save in flight, if there is one."""
@@ -103,8 +122,11 @@ class Saver:
         in_flight, self._in_flight = self._in_flight, None
         assert in_flight is not None
         if error is not None:
+            _tell_lost(in_flight, save_fault(error))
             self._lost, self._sealed = _joined(in_flight, self._sealed), None
         else:
+            for release, _ in in_flight.told:
+                release()
             for missed in self.readers:
                 missed.update(in_flight.writes)
         waiter, self._waiter = self._waiter, None
@@ -116,4 +138,11 @@ class Saver:
 def _joined(earlier: Sealed, later: Sealed | None) -> Sealed:
     if later is not None:
         earlier.add(later.segment)
+        earlier.told += later.told
     return earlier
+
+
+def _tell_lost(sealed: Sealed, fault: Fault) -> None:
+    told, sealed.told = sealed.told, []
+    for _, drop in told:
+        drop(error_of(fault))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import attrs
 
 from trivet.ports.records import Segment, Space, Write
+from trivet.runtime.effects import Drop, Release
 
 __all__ = ["Place", "Sealed"]
 
@@ -20,13 +21,15 @@ class Sealed:
 
     Attributes:
         writes: What they do to rows; of a row that several have written, only the last counts.
+        told: Who rests on them and on nothing else, and hears when they are stored, or lost.
     """
 
-    __slots__ = ("_segment", "writes")
+    __slots__ = ("_segment", "told", "writes")
 
     def __init__(self, first: Segment) -> None:
         self._segment = first
         self.writes: dict[Place, bytes | None] = {}
+        self.told: list[tuple[Release, Drop]] = []
         self._write(first)
 
     def add(self, later: Segment) -> None:

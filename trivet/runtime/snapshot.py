@@ -106,6 +106,7 @@ class ActorSnapshot:
         oldest_wait: How long the first of them has waited, ``None`` if none waits.
         saving: How long its save has been in flight, ``None`` if none is.
         connections: Its connections, visible or not.
+        queues: How many messages each of its queues has that are not completed, empty ones left out.
         tasks: How many background tasks it has.
     """
 
@@ -120,6 +121,7 @@ class ActorSnapshot:
     oldest_wait: float | None
     saving: float | None
     connections: list[ConnectionSnapshot]
+    queues: dict[str, int]
     tasks: int
 
 
@@ -240,6 +242,7 @@ def _actor(instance: Instance, now: float) -> ActorSnapshot:
         oldest_wait=waiting[0].age if waiting else None,
         saving=_age(saver.since, now) if saver is not None and saver.is_saving else None,
         connections=[_connection(conn, now) for conn in instance.connections],
+        queues={} if instance.host.queues is None else instance.host.queues.lengths,
         tasks=0 if background is None else len(background),
     )
 

@@ -30,6 +30,7 @@ from trivet.protocol.faults import error_of
 from trivet.runtime.connection import NO_REQUEST, Connection
 from trivet.runtime.cut_errors import restarting
 from trivet.runtime.hooks import late, leave_at_start
+from trivet.runtime.queues import Queues, open_queues
 from trivet.runtime.results import copied
 from trivet.runtime.state import State
 from trivet.runtime.state_watch import look_at_state
@@ -100,6 +101,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
 
 async def _create(instance: Instance, given: Any) -> None:
     definition, state, limits = instance.definition, instance.state, instance.limits
+    instance.host.queues = Queues(instance) if definition.queues else None
     actor_input = definition.input_from_caller(given)
     if "on_migrate" in definition.hooks:
         migrating = instance.actor.on_migrate(None, new=True)
@@ -157,6 +159,8 @@ async def _load(instance: Instance, record: ActorRecord) -> None:
     """Read the state, after the class has brought it into shape."""
     instance.is_stored, instance.generation = True, record.generation + 1
     state, stored = instance.state, record.state
+    if instance.definition.queues:
+        instance.host.queues = await open_queues(instance)
     try:
         if "on_migrate" in instance.definition.hooks:
             plain = None if stored is None else plain_of(stored)

@@ -33,6 +33,7 @@ from trivet.server.pages import (
     server_metadata,
     upgrade_required,
 )
+from trivet.server.queues import answer_message
 from trivet.server.raw_http import answer_request
 from trivet.server.service import Service
 from trivet.server.targets import stopping
@@ -72,7 +73,7 @@ _ACTOR = (
     _Route(re.compile("/action/([^/]+)"), {"POST": answer_call}),
     _Route(re.compile("/connect"), {"GET": upgrade_required}),
     _Route(re.compile("/websocket(?:/.*)?"), {"GET": upgrade_required}),
-    _Route(re.compile("/queue/[^/]+"), {"POST": _not_built("queues")}),
+    _Route(re.compile("/queue/([^/]+)"), {"POST": answer_message}),
     _Route(re.compile("/request(?:/.*)?"), {EVERY_METHOD: answer_request}),
     _Route(re.compile("/inspector(?:/.*)?"), {EVERY_METHOD: _not_built("inspector")}),
     _Route(re.compile("/metrics"), {"GET": _not_built("metrics")}),

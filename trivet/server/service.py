@@ -22,6 +22,7 @@ from trivet.server.admission import Admissions
 from trivet.server.authorize import Authorizer
 from trivet.server.encoder import WireEncoder
 from trivet.server.farewells import Farewells
+from trivet.server.named_waits import NamedWaits
 from trivet.server.origins import OriginPolicy
 from trivet.server.peers import Proxies
 from trivet.server.settings import ServerSettings
@@ -114,6 +115,11 @@ class Service:
     def admissions(self) -> Admissions:
         """How many connections each address has."""
         return Admissions(self.limits, self.proxies, self.count)
+
+    @cached_property
+    def waits(self) -> NamedWaits:
+        """What clients wait for, round after round."""
+        return NamedWaits(self.runtime.completions)
 
     @cached_property
     def proxies(self) -> Proxies:

@@ -40,6 +40,25 @@ export async function undeclared({ client }) {
   return { heard, seen };
 }
 
+export async function publisher({ client }) {
+  await club(client).send("openBox", "hello");
+  return await club(client).whoAsked();
+}
+
+export async function published({ client }) {
+  const guest = club(client);
+  await guest.send("openBox", "from a guest");
+  const refused = await failure(guest.send("membersBox", "let me"));
+  await club(client, { trusted: true }).send("membersBox", "from a member");
+  const ignored = await guest.send("noBox", "anybody?", { wait: true, timeout: 1000 });
+  return { refused: `${refused.group}.${refused.code}`, ignored, posted: await guest.posted() };
+}
+
+export async function noQueues({ client }) {
+  const plain = client.plain.getOrCreate(["one"]);
+  return await plain.send("anything", 1, { wait: true, timeout: 1000 });
+}
+
 export async function requests({ client }, banned) {
   const response = await club(client, { banned }).fetch("hello");
   return [response.status, banned ? (await response.json()).code : await response.text()];

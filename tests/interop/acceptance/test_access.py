@@ -13,6 +13,22 @@ async def test_without_a_hook_every_action_can_be_called(run: Run) -> None:
     assert await run("noHook") == ["pong", "let in"]
 
 
+async def test_who_publishes_has_an_id(run: Run) -> None:
+    [asker] = await run("publisher")
+    assert asker
+
+
+async def test_who_may_publish_is_let_in_or_refused(run: Run) -> None:
+    answer = await run("published")
+    assert answer["refused"] == "auth.forbidden"
+    assert answer["ignored"]["status"] == "completed"
+    assert answer["posted"] == ["from a guest", "from a member"]
+
+
+async def test_an_actor_without_queues_ignores_messages(run: Run) -> None:
+    assert (await run("noQueues"))["status"] == "completed"
+
+
 async def test_who_may_subscribe_is_let_in_or_refused(run: Run) -> None:
     assert await run("subscribed") == ["psst"]
     assert await run("notSubscribed") == {"reason": "auth.forbidden", "heard": []}

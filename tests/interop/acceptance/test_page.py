@@ -36,7 +36,7 @@ LINES: Final = {
 }
 """How many behaviours each group has."""
 
-WAITING: Final = {"sleep", "queues", "the engine"}
+WAITING: Final = {"the engine"}
 """The features that some behaviours wait for."""
 
 HEADING = re.compile(r"^## .* \((\d+)\)\n\n`test_(\w+)\.py`", re.MULTILINE)
