@@ -103,9 +103,7 @@ class Connection(Conn[Any]):
         request: Request,
         inbox: Inbox | None = None,
     ) -> None:
-        self.instance = instance
-        self.id = conn_id
-        self.kind = kind
+        self.instance, self.id, self.kind = instance, conn_id, kind
         # Who came by the actor's id, or from this process, has not said where it is.
         is_told = request.namespace == instance.namespace
         self.request = request if is_told else attrs.evolve(request, namespace=instance.namespace)
@@ -117,11 +115,9 @@ class Connection(Conn[Any]):
         # A dict, not a set: an empty set takes three times as much, and many connections hear nothing.
         self.subscriptions: dict[str, None] = {}
         self.queued = 0
-        self.abandoned = False
-        self.greeted = self.is_late = False
+        self.abandoned = self.greeted = self.is_late = False
         self.scope: trio.CancelScope | None = None
-        self.ended = Moment()
-        self.opened = Moment()
+        self.ended, self.opened = Moment(), Moment()
         self.leaving: Turn | None = None
         self.cut_at = math.inf
         self._state: Any = None
