@@ -64,6 +64,11 @@ async def test_states_change_in_turns_only() -> None:
             "1 order waits\nsoup, dish 1\nauth.forbidden: Forbidden\n",
         ),
         ("examples.kicked", "disconnected connected\nheard I am back\nclosed: no advertising\n"),
+        (
+            "examples.sleeping",
+            "awake\nwhat have you done today?\nprinted\nasleep\nbacking up 0 lines\n"
+            "awake\nline 1 of this socket\n2\nand woke\nasleep\nbacking up 2 lines\n",
+        ),
         ("examples.reminders", "['the milk']\n"),
         ("examples.namespaces", "blue 1\ngreen 1\nblue 2\ndefault 1\n"),
         ("examples.jobs", "bridge-120.webp 2\n['lovely']\n"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pytest
@@ -154,6 +155,17 @@ async def test_a_kick_waits_for_link_and_hook(way: Way, autojump_clock: MockCloc
             assert await heard(socket) == []
             assert (socket.close_code, socket.close_reason) == (1000, "out")
         assert (await told(site)).count("ann's handler ended") == 1
+
+
+async def test_a_kick_for_good_says_so_in_its_code(way: Way, autojump_clock: MockClock) -> None:
+    async with web(way) as (site, client):
+        async with page(client, "ann").websocket("/x") as socket:
+            await socket.receive()
+            (server_side,) = actor_of(site).sockets
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(partial(server_side.conn.disconnect, "out", reconnect=False))
+                assert await heard(socket) == []
+            assert (socket.close_code, socket.close_reason) == (4001, "out")
 
 
 async def test_a_kick_from_outside_a_turn_waits_for_the_handler(

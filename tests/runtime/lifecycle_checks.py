@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.runtime.lifecycle_model import World
-from tests.runtime.links import PlayedLink
+from tests.runtime.links import PlayedLink, PlayedSocket
 from tests.runtime.runtimes import Recorder
 from tests.runtime.sharing import mutable_parts
 from trivet.lifecycle.connection import ConnectionEvent
@@ -26,6 +26,8 @@ def check(world: World, recorder: Recorder) -> None:
         check_link(world, link)
     for instance in world.instances:
         check_instance(world, instance)
+    check_removed(world)
+    check_reading(world)
     check_sharing(world)
     assert not world.problems, "\n".join(world.problems)
 
@@ -43,6 +45,10 @@ def check_quiet(world: World) -> None:
         world.expect(not inbox.closed.is_set(), "a lost link is still parked")
     for link in world.links:
         if not link.gone and link.closing is None:
+            if isinstance(link, PlayedSocket):
+                missing = set(link.answers) != set(range(1, link.calls + 1))
+                world.expect(not missing, f"not every message was answered: {link.answers}")
+                continue
             missing = len(answers(link)) != link.calls
             world.expect(not missing, f"not every call was answered: {link.frames}")
 
@@ -52,9 +58,29 @@ def answers(link: PlayedLink) -> list[int]:
     return [frame[1] for frame in link.frames if frame[0] in ANSWERS and frame[1] is not None]
 
 
+def check_removed(world: World) -> None:
+    """An actor that was destroyed never comes back."""
+    removed: set[str] = set()
+    for instance in world.instances:
+        world.expect(instance.actor_id not in removed, "a destroyed actor came back")
+        if instance.is_removed:
+            removed.add(instance.actor_id)
+
+
+def check_reading(world: World) -> None:
+    """Handlers get messages in order, and none anew that one of them was done with."""
+    for numbers in world.read.values():
+        steps = zip([0, *numbers], numbers, strict=False)
+        world.expect(all(after - before in {0, 1} for before, after in steps), f"read: {numbers}")
+    world.expect(not any(world.serving.values()), "a handler still runs")
+
+
 def check_link(world: World, link: PlayedLink) -> None:
     frames = [frame for frame in link.frames if frame[0] != "failure" or frame[1] is not None]
     kinds = [frame[0] for frame in frames]
+    if isinstance(link, PlayedSocket):
+        first = list(dict.fromkeys(link.answers))
+        world.expect(first == sorted(first), f"messages were answered out of order: {link.answers}")
     world.expect(kinds.count("init") == (1 if kinds else 0), "not exactly one Init")
     world.expect(not kinds or kinds[0] == "init", "something came before Init")
     # Those that were dropped, or refused before they began, are answered out of their turn.

@@ -1,8 +1,9 @@
 """A small world of actors and clients, played by a script, that watches what it is promised.
 
 A script is a list of steps: clients come and go, call, kick and are kicked, their networks are cut,
-hooks succeed, fail or hang, instances are put away or crash. The actors note who is inside a turn
-and whom they have seen come and leave; whatever breaks a promise is kept as a problem.
+hooks succeed, fail or hang, actors sleep, crash and are destroyed. They note who is inside a turn,
+whom they have seen come and leave, and what they have read of each raw WebSocket; whatever breaks a
+promise is kept as a problem.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.event import Event
 from trivet.declare.interfaces import Conn
+from trivet.declare.web_socket import WebSocket
 from trivet.runtime.connection import Connection
 from trivet.runtime.instance import Instance
 from trivet.runtime.runtime import Runtime
@@ -66,6 +68,10 @@ class World:
         entered: The connections whose ``on_connect`` has succeeded.
         hooks: Which hooks each connection has seen.
         inside: How many turns of an actor run.
+        written: How many words each actor had in its state when it looked last.
+        endings: Which last hooks each instance has run.
+        serving: For how many handlers each raw WebSocket is being served.
+        read: The numbers of the messages of each raw WebSocket, as its handlers got them.
         kicks: How many hooks have kicked others: whoever waits for such a hook waits for theirs.
     """
 
@@ -77,6 +83,10 @@ class World:
     entered: set[str] = attrs.Factory(set[str])
     hooks: defaultdict[str, list[str]] = attrs.Factory(lambda: defaultdict[str, list[str]](list))
     inside: Counter[str] = attrs.Factory(Counter[str])
+    written: Counter[str] = attrs.Factory(Counter[str])
+    endings: list[tuple[Instance, str]] = attrs.Factory(list[tuple[Instance, str]])
+    serving: Counter[str] = attrs.Factory(Counter[str])
+    read: defaultdict[str, list[int]] = attrs.Factory(lambda: defaultdict[str, list[int]](list))
     kicks: int = 0
 
     def expect(self, promise: bool, text: str) -> None:
@@ -158,9 +168,16 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
     @action
     def note(self, words: list[str]) -> list[list[str]]:
         with self.acting("note"):
+            self.count_words()
             self.state.append([self.label, *words])
             self.state.append(words)
+            self.count_words()
             return self.state
+
+    def count_words(self) -> None:
+        written = len(self.state)
+        self.world.expect(written >= self.world.written[self.id], "words were forgotten")
+        self.world.written[self.id] = written
 
     @action(timeout=10)
     async def nap(self, seconds: float) -> str:
@@ -217,6 +234,30 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
                 await trio.sleep(0.5)
 
     @action
+    def write_until(self) -> None:
+        with self.acting("write_until"):
+            self.wait_until(self.write)
+
+    @action
+    def hold(self, seconds: float) -> None:
+        self.start_soon(self.stay_awake, seconds)
+
+    async def stay_awake(self, seconds: float) -> None:
+        async with self.keep_awake():
+            await trio.sleep(seconds)
+
+    @action
+    def rest(self) -> None:
+        with self.acting("rest"):
+            self.sleep()
+
+    @action
+    async def end(self) -> None:
+        with self.acting("end"):
+            self.destroy()
+            await trio.sleep(0.5)
+
+    @action
     def fall(self) -> None:
         self.start_soon(self.break_down)
 
@@ -230,8 +271,59 @@ class Yard(Actor[list[list[str]], Seat, Plan | None]):
             raise errors.UserError("no")
 
 
-class Hall(Yard):
-    """Has all connection hooks."""
+class Hall(Yard, sleep_after=5.0, hibernate_websockets=lambda request: request.query == "keep"):
+    """Has all hooks of connections, and of its end."""
+
+    async def on_sleep(self) -> None:
+        await self.say_farewell("on_sleep")
+
+    async def on_destroy(self) -> None:
+        await self.say_farewell("on_destroy")
+
+    async def say_farewell(self, hook: str) -> None:
+        host: Any = self._trivet_host
+        ending = host.instance, hook
+        self.world.expect(ending not in self.world.endings, f"{hook} runs twice")
+        self.world.endings.append(ending)
+        with self.inside(hook):
+            self.broadcast(Yard.said, hook)
+            await trio.sleep(1)
+            self.count_words()
+
+    async def on_websocket(self, socket: WebSocket[Seat]) -> None:
+        conn_id = socket.conn.id
+        self.world.expect(not self.world.serving[conn_id], "a socket is served twice")
+        self.world.serving[conn_id] += 1
+        try:
+            async for message in socket:
+                self.world.read[conn_id].append(socket.message_index)
+                number, _, what = str(message).partition(" ")
+                await self.hear(socket, what)
+                socket.send(number)
+        finally:
+            self.world.serving[conn_id] -= 1
+
+    async def hear(self, socket: WebSocket[Seat], what: str) -> None:
+        match what:
+            case "nap":
+                await trio.sleep(3)
+            case "turn":
+                async with self.turn():
+                    with self.inside("a turn of a handler"):
+                        self.state.append([self.label])
+                        await trio.sleep(0.5)
+            case "rest":
+                self.sleep()
+            case "break":
+                raise PlannedError
+            case "fall":
+                if self.world.read[socket.conn.id].count(socket.message_index) == 1:
+                    self.fall()
+                await trio.sleep(3)
+            case "leave":
+                await socket.conn.disconnect("out")
+            case _:
+                pass
 
     async def on_before_connect(self, params: Plan | None) -> None:
         assert params is not None

@@ -11,9 +11,11 @@ import trio
 import trivet.declare.errors as errors
 from tests.runtime.lifecycle_checks import check, check_quiet
 from tests.runtime.lifecycle_model import WORLDS, Hall, Plan, PlannedError, Step, World, Yard
-from tests.runtime.links import Manner, PlayedLink
+from tests.runtime.links import Manner, PlayedLink, PlayedSocket
 from tests.runtime.runtimes import AnyActor, Recorder, handle, opened, put_away
+from trivet.declare.handle import Address
 from trivet.declare.options import Limits
+from trivet.declare.registry import definition_of
 
 LIMITS = Limits(grace=1000.0)  # so that every hook has its time when an actor stops
 QUIET = 2000.0
@@ -40,6 +42,14 @@ class Player:
                 self.nursery.start_soon(self.ask, place, key, plan, name, args, patience)
             case ("put away", place, key):
                 self.nursery.start_soon(put_away, world.runtime, PLACES[place], key)
+            case ("destroy", place, key):
+                self.nursery.start_soon(self.destroy, place, key)
+            case ("socket", key, plan, manner, path):
+                socket = PlayedSocket(world.runtime, manner=manner)
+                world.links.append(socket)
+                socket.open(Hall, key, path=path, params=plan)
+            case ("says", number, words):
+                self.says(number, words)
             case ("kick", number):
                 self.kick(number)
             case (what, number, *rest) if world.links:
@@ -55,10 +65,16 @@ class Player:
 
     def calls(self, link: PlayedLink, calls: list[tuple[str, list[Any]]]) -> None:
         for name, args in calls:
-            link.call(name, *args)
+            if not isinstance(link, PlayedSocket):
+                link.call(name, *args)
+
+    def says(self, number: int, words: list[str]) -> None:
+        sockets = [link for link in self.world.links if isinstance(link, PlayedSocket)]
+        for word in words if sockets else ():
+            sockets[number % len(sockets)].say(word)
 
     def subscribe(self, link: PlayedLink, on: bool) -> None:
-        if not link.gone:
+        if not (link.gone or isinstance(link, PlayedSocket)):
             link.subscribe("said", on=on)
 
     def leave(self, link: PlayedLink, cause: Any) -> None:
@@ -70,6 +86,14 @@ class Player:
         if seen:
             instance, conn = seen[number % len(seen)]
             self.nursery.start_soon(instance.actor.kick, conn, 10.0)
+
+    async def destroy(self, place: str, key: str) -> None:
+        """Destroy an actor from outside, if there is one."""
+        definition = definition_of(PLACES[place])
+        try:
+            await self.world.runtime.destroy(definition, Address(key=(key,)))
+        except errors.Error as error:
+            self.world.expect(error.code == "not_found", f"destroying failed: {error}")
 
     async def ask(
         self, place: str, key: str, plan: Plan, name: str, args: list[Any], patience: float

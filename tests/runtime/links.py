@@ -37,6 +37,9 @@ class TupleEncoder:
     def failure(self, call_id: int | None, fault: Fault) -> Frame:
         return ("failure", call_id, fault.reason)
 
+    def message(self, message: str | bytes, /) -> Frame:
+        return ("message", message)
+
 
 ENCODER = TupleEncoder()
 
@@ -62,7 +65,7 @@ class PlayedLink:
         self.aborted = False
         self.inbox: Inbox | None = None
         self._news = trio.Event()
-        self.calls = 0
+        self.calls: int = 0
 
     def connect(
         self, actor: type[Actor[Any, Any, Any, Any]], *key: str, params: Any = None
@@ -155,3 +158,41 @@ class PlayedLink:
 
     def _tell(self) -> None:
         self._news.set()
+
+
+class PlayedSocket(PlayedLink):
+    """A client with a raw WebSocket, played by the test."""
+
+    is_held = False
+
+    def open(
+        self, actor: type[Actor[Any, Any, Any, Any]], *key: str, path: str, params: Any
+    ) -> None:
+        """Knock at an actor."""
+        self.inbox = self.runtime.attach_socket(
+            self,
+            definition_of(actor),
+            Address(key=key, create=True),
+            params=params,
+            request=Request(url=path, path=path.partition("?")[0], query=path.partition("?")[2]),
+        )
+        if self.gone:  # the runtime has closed it at once
+            self.inbox.lost("server")
+
+    def hold(self) -> None:
+        self.is_held = True
+
+    def resume(self) -> None:
+        self.is_held = False
+
+    def say(self, what: str) -> None:
+        """Send a message with the number of this one before it."""
+        assert self.inbox is not None
+        if not self.gone:
+            self.calls += 1
+            self.inbox.receive(f"{self.calls} {what}", 10)
+
+    @property
+    def answers(self) -> list[int]:
+        """The numbers of the messages that were answered, in the order of the answers."""
+        return [int(frame[1]) for frame in self.frames if frame[0] == "message"]

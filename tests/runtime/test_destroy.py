@@ -142,7 +142,36 @@ async def test_over_a_connection_it_comes_before_the_close(
         assert other.frames[1:] == [("event", "said", "farewell")]
         end = 2 if name == "end" else 5
         assert LOG[-2:] == [f"destroy {end}", f"destroy {end}"]
+        assert trio.current_time() == end
+        assert not link.aborted
+        assert not other.aborted
         assert awake(runtime, Mortal) is None
+
+
+class Lingering(Mortal):
+    async def on_disconnect(self, conn: Conn[None]) -> None:
+        await trio.sleep(3)
+
+
+@pytest.mark.parametrize("seconds", [1, 4])
+async def test_whoever_is_kicked_meanwhile_is_closed_at_once(
+    seconds: int, autojump_clock: MockClock
+) -> None:
+    """Before its hook has run, and afterwards: its link would stand until the actor is gone."""
+    async with opened(Lingering) as runtime, trio.open_nursery() as nursery:
+        links = [PlayedLink(runtime) for _ in range(3)]
+        for link in links:
+            link.connect(Lingering, "a")
+            await link.gets("init")
+        conns = (await wake(runtime, Lingering)).conns.all()
+        nursery.start_soon(runtime.destroy, definition_of(Lingering), Address(key=("a",)))
+        await trio.sleep(2 + seconds)
+        await conns[0].disconnect("out")
+        assert links[0].closing == (1000, "out")
+        assert links[0].gone
+        assert not links[0].aborted
+    assert links[2].closing == (4002, "actor.destroyed")
+    assert not any(link.aborted for link in links)
 
 
 async def test_a_turn_that_runs_may_still_answer(autojump_clock: MockClock) -> None:

@@ -18,7 +18,7 @@ from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.web_socket import WebSocket
-from trivet.ports import Storage
+from trivet.ports.storage import Storage
 from trivet.storage.memory import MemoryStorage
 
 

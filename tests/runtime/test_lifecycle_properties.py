@@ -29,6 +29,7 @@ PLANS = st.builds(Plan, NAME, OUTCOME, OUTCOME, HOOKED, HOOKED)
 GOOD = st.builds(Plan, NAME, QUICK, QUICK, QUICK, HOOKED)
 MANNER = st.sampled_from(["polite", "prompt", "silent", "vanished"])
 NUMBER = st.integers(0, 5)
+WORDS = st.sampled_from(["hello", "hello", "nap", "turn", "rest", "fall", "break", "leave"])
 
 
 def nested(word: str) -> list[Any]:
@@ -51,12 +52,16 @@ WITHOUT_ARGUMENTS: list[tuple[str, list[Any]]] = [
     ("kick_myself", []),
     ("kick_all", []),
     ("write_later", []),
+    ("write_until", []),
+    ("rest", []),
+    ("end", []),
     ("fail", []),
     ("fall", []),
 ]
 CALLS: st.SearchStrategy[tuple[str, list[Any]]] = st.one_of(
     st.tuples(st.just("note"), st.builds(nested, st.sampled_from("xyz"))),
     st.tuples(st.just("nap"), st.builds(alone, st.sampled_from([0.5, 3.0, 20.0]))),
+    st.tuples(st.just("hold"), st.builds(alone, st.sampled_from([0.5, 3.0, 20.0]))),
     st.tuples(st.just("mark"), st.builds(alone, st.sampled_from("xyz"))),
     st.tuples(st.just("kick_some"), st.builds(alone, st.lists(NAME, max_size=2))),
     st.tuples(st.just("kick_one"), st.builds(both, NAME, st.sampled_from([0.5, 100.0]))),
@@ -65,6 +70,9 @@ CALLS: st.SearchStrategy[tuple[str, list[Any]]] = st.one_of(
 
 ASKS: st.SearchStrategy[Step] = st.builds(
     asking, PLACE, KEY, GOOD | PLANS, CALLS, st.sampled_from([0.0, 1.0, 100.0])
+)
+SAYING: st.SearchStrategy[Step] = st.tuples(
+    st.just("says"), NUMBER, st.lists(WORDS, min_size=1, max_size=4)
 )
 STEPS: st.SearchStrategy[Step] = st.one_of(
     ASKS,
@@ -75,12 +83,17 @@ STEPS: st.SearchStrategy[Step] = st.one_of(
     st.tuples(st.just("leave"), NUMBER, st.sampled_from(["client", "network"])),
     st.tuples(st.just("subscribe"), NUMBER, st.booleans()),
     st.tuples(st.just("kick"), NUMBER),
-    st.tuples(st.just("put away"), PLACE, KEY),
+    st.tuples(st.sampled_from(["put away", "put away", "destroy"]), PLACE, KEY),
+    st.tuples(st.just("socket"), KEY, GOOD, MANNER, st.sampled_from(["/?keep", "/?keep", "/"])),
+    SAYING,
+    SAYING,
 )
 
 
 # Somebody is there from the start, so that what follows has somebody to happen to.
-ENTERING: st.SearchStrategy[Step] = st.tuples(st.just("enter"), PLACE, KEY, GOOD, MANNER)
+ENTERING: st.SearchStrategy[Step] = st.tuples(st.just("enter"), PLACE, KEY, GOOD, MANNER) | (
+    st.tuples(st.just("socket"), KEY, GOOD, MANNER, st.just("/?keep"))
+)
 SCRIPTS = st.builds(
     list[Step].__add__,
     st.lists(ENTERING, min_size=3, max_size=5),

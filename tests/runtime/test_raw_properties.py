@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import AsyncIterator
 from functools import partial
+from itertools import pairwise
 
 import attrs
 import trio
@@ -16,7 +17,9 @@ from tests.runtime.runtimes import call, handle, opened, put_away, recorder_of
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
 from trivet.declare.errors import Error
+from trivet.declare.handle import Address
 from trivet.declare.interfaces import Conn
+from trivet.declare.registry import definition_of
 from trivet.declare.request import Request
 from trivet.declare.response import Response
 from trivet.declare.web_socket import ClientWebSocket, WebSocket
@@ -25,9 +28,17 @@ from trivet.runtime.runtime import Runtime
 
 LEFT: Counter[str] = Counter()
 ENTERED: Counter[str] = Counter()
+READ: defaultdict[str, list[tuple[int, str]]] = defaultdict(list)
+"""What the handlers of each socket have read, with its numbers."""
 
 
-class Hall(Actor[int, str, str | None], call_hooks=True):
+def stays(request: Request) -> bool:
+    return request.query == "stays"
+
+
+class Hall(
+    Actor[list[str], str, str | None], call_hooks=True, sleep_after=3.0, hibernate_websockets=stays
+):
     async def create_conn_state(self, params: str | None) -> str:
         await trio.lowlevel.checkpoint()
         return params or ""
@@ -53,9 +64,17 @@ class Hall(Actor[int, str, str | None], call_hooks=True):
         if how == "fail":
             raise ValueError("broken")
 
+    async def on_sleep(self) -> None:
+        await trio.sleep(0.5)
+
+    async def fall(self) -> None:
+        raise ValueError("fallen")
+
     async def on_websocket(self, socket: WebSocket[str]) -> None:
         async for message in socket:
-            match message:
+            message = str(message)
+            READ[socket.conn.id].append((socket.message_index, message))
+            match message.partition(" ")[0]:
                 case "close":
                     await socket.close(4000)
                 case "return":
@@ -64,7 +83,21 @@ class Hall(Actor[int, str, str | None], call_hooks=True):
                     raise ValueError("broken")
                 case "turn":
                     async with self.turn():
-                        self.state += 1
+                        mine = f"{socket.conn.id} {socket.message_index}"
+                        if mine not in self.state:
+                            self.state.append(mine)
+                        await trio.sleep(0.5)
+                case "sleep":
+                    self.sleep()
+                case "destroy":
+                    self.destroy()
+                case "fall":
+                    again = READ[socket.conn.id].count((socket.message_index, message)) > 1
+                    if not again:
+                        self.start_soon(self.fall)
+                        await trio.sleep(1)
+                case "nap":
+                    await trio.sleep(30)
                 case "leave":
                     await socket.conn.disconnect()
                 case _:
@@ -77,11 +110,19 @@ class Hall(Actor[int, str, str | None], call_hooks=True):
 
 
 STEPS = st.one_of(
-    st.tuples(st.sampled_from(["socket", "stream", "kick", "put away", "wait", "let run"])),
+    st.tuples(
+        st.sampled_from(
+            [*["socket", "stays", "stays", "stream", "kick", "destroy"], *["put away", "wait"] * 2]
+        )
+    ),
+    st.tuples(st.sampled_from(["let run", "wait long"])),
     st.tuples(
         st.just("say"),
         st.integers(0, 9),
-        st.sampled_from(["close", "return", "fail", "turn", "leave", "echo"]),
+        st.sampled_from(
+            [*["close", "return", "fail", "turn", "leave"], *["sleep", "fall", "nap", "destroy"]]
+            + ["echo", "turn"] * 3
+        ),
     ),
     st.tuples(st.sampled_from(["close", "cancel"]), st.integers(0, 9)),
     st.tuples(st.just("refused")),
@@ -94,12 +135,15 @@ class Visitor:
 
     scope: trio.CancelScope = attrs.Factory(trio.CancelScope)
     socket: ClientWebSocket | None = None
+    sent: list[str] = attrs.Factory(list[str])
+    heard: list[str] = attrs.Factory(list[str])
 
     async def connect(self, runtime: Runtime, name: str) -> None:
+        path = "/?stays" if name == "stays" else "/"
         with self.scope:
-            async with handle(runtime, Hall).with_params(name).websocket() as self.socket:
-                async for _ in self.socket:
-                    pass
+            async with handle(runtime, Hall).with_params(name).websocket(path) as self.socket:
+                async for message in self.socket:
+                    self.heard.append(str(message))
 
     async def fetch(self, runtime: Runtime, how: str) -> None:
         with self.scope:
@@ -111,7 +155,9 @@ class Visitor:
     async def say(self, message: str) -> None:
         if self.socket is not None:
             try:
-                await self.socket.send(message)
+                text = f"{message} {len(self.sent) + 1}"
+                self.sent.append(text)
+                await self.socket.send(text)
             except Error:
                 pass
 
@@ -123,15 +169,31 @@ async def kick(runtime: Runtime) -> None:
         pass
 
 
+async def destroy(runtime: Runtime) -> None:
+    try:
+        await runtime.destroy(definition_of(Hall), Address(key=("a",)))
+    except Error:
+        pass
+
+
+def check_reading() -> None:
+    """Each message was read in its turn, and only what was cut again, with its number."""
+    for read in READ.values():
+        assert [number for number, _ in dict.fromkeys(read)] == [*range(1, len(set(read)) + 1)]
+        for (before, _), (after, _) in pairwise(read):
+            assert after in {before, before + 1}, read
+
+
 async def play(steps: list[tuple[object, ...]]) -> None:
     LEFT.clear()
     ENTERED.clear()
+    READ.clear()
     async with opened(Hall) as runtime:
         async with trio.open_nursery() as nursery:
             visitors: list[Visitor] = []
             for step in steps:
                 match step:
-                    case ("socket" | "refused" as name,):
+                    case ("socket" | "stays" | "refused" as name,):
                         visitors.append(Visitor())
                         nursery.start_soon(visitors[-1].connect, runtime, str(name))
                     case ("stream",):
@@ -142,12 +204,18 @@ async def play(steps: list[tuple[object, ...]]) -> None:
                         nursery.start_soon(kick, runtime)
                     case ("put away",):
                         nursery.start_soon(put_away, runtime, Hall)
+                    case ("destroy",):
+                        nursery.start_soon(destroy, runtime)
                     case ("wait",):
                         await trio.sleep(1)
+                    case ("wait long",):
+                        await trio.sleep(7)
                     case ("let run",):
                         await wait_all_tasks_blocked()
-                    case ("say", int(number), str(message)) if visitors:
-                        nursery.start_soon(visitors[number % len(visitors)].say, message)
+                    case ("say", int(number), str(message)):
+                        talkers = [visitor for visitor in visitors if visitor.socket is not None]
+                        for talker in talkers and [talkers[number % len(talkers)]]:
+                            nursery.start_soon(talker.say, message)
                     case ("close", int(number)) if visitors:
                         socket = visitors[number % len(visitors)].socket
                         if socket is not None:
@@ -156,13 +224,18 @@ async def play(steps: list[tuple[object, ...]]) -> None:
                         visitors[number % len(visitors)].scope.cancel()
                     case _:
                         pass
-            await trio.sleep(100)
+            await trio.sleep(1000)
+            for visitor in visitors:
+                if visitor.socket is not None and visitor.socket.close_code is None:
+                    echoes = {text for text in visitor.sent if text.startswith("echo")}
+                    assert set(visitor.heard) == echoes
             nursery.cancel_scope.cancel()
         await trio.sleep(20)
         for instance in runtime.directory.instances:
             assert not instance.reception.connections
             assert not instance.reception.handlers
             assert not instance.conns
+    check_reading()
     recorder = recorder_of(runtime)
     admitted = {
         conn_id for conn_id, trace in recorder.connections.items() if ConnectionEvent.ADMIT in trace
@@ -172,6 +245,14 @@ async def play(steps: list[tuple[object, ...]]) -> None:
     assert set(LEFT.values()) <= {1}
 
 
-@given(steps=st.lists(STEPS, max_size=25), seed=st.integers(0, 2**32 - 1))
+# Somebody is there from the start, so that what follows has somebody to happen to.
+SCRIPTS = st.builds(
+    list[tuple[object, ...]].__add__,
+    st.sampled_from([[], [("stays",), ("stays",), ("let run",)]]),
+    st.lists(STEPS, max_size=25),
+)
+
+
+@given(steps=SCRIPTS, seed=st.integers(0, 2**32 - 1))
 def test_everybody_leaves_exactly_once(steps: list[tuple[object, ...]], seed: int) -> None:
     run_shuffled(play, steps, seed=seed)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from inspect import iscoroutinefunction
 from typing import Any, Literal, get_args
 
 import attrs
 
 from trivet.declare.event import Overflow
+from trivet.declare.request import Request
 
 __all__ = ["Durability", "Limits", "Options"]
 
@@ -28,6 +31,12 @@ def _check_durability(_: Any, attribute: Any, value: Durability | None) -> None:
 def _check_state_limit(_: Any, attribute: Any, value: object) -> None:
     if isinstance(value, int) and value > LARGEST_STATE:
         raise ValueError(f"{attribute.name} must be {LARGEST_STATE} bytes (16 MiB) at most")
+
+
+def _check_hibernation(_: Any, attribute: Any, value: object) -> None:
+    if not isinstance(value, bool) and (not callable(value) or iscoroutinefunction(value)):
+        wanted = "a bool, or a plain function of the request"
+        raise TypeError(f"{attribute.name} is {wanted}, not {value!r}")
 
 
 MAY_BE_ZERO = frozenset({"grace", "sleep_after"})
@@ -210,6 +219,8 @@ class Options:
         concurrent: Whether asynchronous actions run beside the turns.
         call_hooks: Whether stateless calls run the connection hooks.
         overflow: What to do with events when a client does not drain its outbox.
+        hibernate_websockets: Whether raw WebSockets survive the actor's sleep, or what tells that
+            of each from its request.
         limits: Bounds of this class alone.
     """
 
@@ -221,5 +232,7 @@ class Options:
     concurrent: bool = False
     call_hooks: bool = True
     overflow: Overflow = "disconnect"
-    hibernate_websockets: Any = False
+    hibernate_websockets: bool | Callable[[Request], bool] = attrs.field(
+        default=False, validator=_check_hibernation
+    )
     limits: Limits = attrs.field(factory=Limits, validator=attrs.validators.instance_of(Limits))

@@ -19,7 +19,6 @@ from trivet.declare.action import Action, ActionDeclaration, ActionOptions
 from trivet.declare.binder import Binder
 from trivet.declare.definition import Definition, EventBinding, Method, QueueBinding
 from trivet.declare.event import Event
-from trivet.declare.features import not_built
 from trivet.declare.generics import type_arguments
 from trivet.declare.hook_signatures import check_hook
 from trivet.declare.options import Options
@@ -33,9 +32,6 @@ if TYPE_CHECKING:
 __all__ = ["define"]
 
 PLAIN = (int, str, bool, float, bytes)
-LATER_OPTIONS = {
-    "hibernate_websockets": "hibernation of raw WebSockets",
-}
 HOOKS = (
     "on_migrate",
     "create_state",
@@ -98,7 +94,6 @@ class _Reader:
         self.lineage = [cls for cls in reversed(actor.__mro__) if cls not in root.__mro__]
 
     def read(self) -> Definition:
-        self.refuse_later_features()
         state_type, conn_state_type, params, input_type = type_arguments(self.actor, self.root)
         state = self.shape(state_type, Place.STATE, "state")
         conn_state = self.shape(conn_state_type, Place.STATE, "connection state")
@@ -131,11 +126,6 @@ class _Reader:
             has_concurrent_actions=any(method.concurrent for method in by_name.values()),
             heeds_callers=any(method.cancel_with_caller for method in by_name.values()),
         )
-
-    def refuse_later_features(self) -> None:
-        for option, feature in LATER_OPTIONS.items():
-            if getattr(self.options, option) not in (None, False):
-                not_built(f"{feature} ({self.where}, {option}=)")
 
     def overrides(self, hook: str) -> bool:
         mine, theirs = getattr(self.actor, hook), getattr(self.root, hook)

@@ -30,8 +30,11 @@ class WebSocket(ABC, Generic[ConnStateT]):
     Attributes:
         conn: Its connection, which is in ``self.conns`` until it is closed.
         request: What the client sent to open it; its path is what follows ``/websocket``.
-        restored: Whether the actor has slept since the socket was opened.
-        message_index: The number of the message that was received last, from 1 on; 0 before.
+        restored: Whether an earlier handler has had the socket: the actor has slept, or crashed,
+            since it was opened.
+        message_index: The number of the message that was received last, from 1 on; 0 before. It
+            goes on when the actor has slept, and a message that is handed over again, because its
+            handler was cut, has the number it had.
     """
 
     __slots__ = ()

@@ -103,9 +103,7 @@ class Connection(Conn[Any]):
         request: Request,
         inbox: Inbox | None = None,
     ) -> None:
-        self.instance = instance
-        self.id = conn_id
-        self.kind = kind
+        self.instance, self.id, self.kind = instance, conn_id, kind
         # Who came by the actor's id, or from this process, has not said where it is.
         is_told = request.namespace == instance.namespace
         self.request = request if is_told else attrs.evolve(request, namespace=instance.namespace)
@@ -117,11 +115,9 @@ class Connection(Conn[Any]):
         # A dict, not a set: an empty set takes three times as much, and many connections hear nothing.
         self.subscriptions: dict[str, None] = {}
         self.queued = 0
-        self.abandoned = False
-        self.greeted = self.is_late = False
+        self.abandoned = self.greeted = self.is_late = False
         self.scope: trio.CancelScope | None = None
-        self.ended = Moment()
-        self.opened = Moment()
+        self.ended, self.opened = Moment(), Moment()
         self.leaving: Turn | None = None
         self.cut_at = math.inf
         self._state: Any = None
@@ -223,13 +219,17 @@ class Connection(Conn[Any]):
         return True
 
     def open(self) -> None:
-        """Say Init, then what was sent before it."""
+        """Say Init, then what was sent before it.
+
+        Raises:
+            OutgoingTooLong: If Init is longer than a message may be; it is not open then.
+        """
         assert self.inbox is not None
+        frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         self.step(ConnectionEvent.OPEN)
         if self.instance.journal is not None:
             self.instance.journal.enter(self)
             self.instance.autosave()
-        frame = self.inbox.link.encoder.init(self.instance.actor_id, self.id)
         with self.inbox.held():  # a client in this process may call as soon as it hears Init
             self.instance.gate.emit(lambda: self.greet(frame))
             unsent, self._unsent = self._unsent, None
@@ -327,6 +327,9 @@ class Connection(Conn[Any]):
     def is_standing(self) -> bool:
         """Whether it is visible: from the end of its preflight until somebody closes it."""
         return self.phase in STANDING
+
+    def hibernate(self) -> None:
+        """Make ready to be left to the next instance."""
 
     def park(self) -> None:
         """Leave the link to the next instance.

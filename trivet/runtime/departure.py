@@ -92,11 +92,13 @@ def _open(instance: Instance) -> list[Connection]:
 
 
 def _close_others(instance: Instance) -> None:
-    """Close what cannot wait for the next instance."""
+    """Close what cannot wait for the next instance, and make the others ready for it."""
     for conn in _open(instance):
         if not _can_wait(conn):
             _close(conn)
-        elif not conn.greeted:
+        elif conn.greeted:
+            conn.hibernate()
+        else:
             conn.reopen()
 
 
@@ -116,6 +118,7 @@ async def _wait_closed(connections: Iterable[Connection], seconds: float) -> Non
         conn.inbox
         for conn in connections
         if conn.inbox is not None and conn.inbox.connection is conn
+        if conn.close_cause != "destroy"  # the last to close
     ]
     await _wait_links(inboxes, seconds)
 

@@ -10,7 +10,8 @@ Rules this file keeps:
 3. If another turn still holds the actor when the time is over, the hook stays in the queue.
 4. A hook of the connection itself would wait for its own end: it is refused.
 5. Whoever still holds a connection whose instance has left its link to the next one, parked or in
-   the middle of its opening, reaches the client all the same.
+   the middle of its opening, reaches the client all the same; and so does who holds one of an actor
+   that is being destroyed, whose link would stand until that is gone.
 """
 
 from __future__ import annotations
@@ -55,7 +56,7 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
         AtomicTurnError: In an atomic turn that has changed anything.
     """
     await trio.lowlevel.checkpoint_if_cancelled()
-    if conn.phase in ENDED:
+    if conn.phase in ENDED and not _is_left_open(conn):
         return
     turn = current_turn()
     if turn is not None and any(link.hook_of is conn for link in turn.chain()):
@@ -70,7 +71,9 @@ async def disconnect(conn: Connection, reason: str, *, reconnect: bool) -> None:
         if turn is not None and turn.instance is conn.instance:
             watch_state(conn.instance)
         conn.instance.gate.end_segment()  # the goodbye leaves behind what the turn has done so far
-    if turn is None or turn.instance is not conn.instance:
+    elif _is_left_open(conn):
+        conn.close_link(_code(reconnect), reason)
+    if turn is None or turn.instance is not conn.instance or conn.phase in ENDED:
         await _wait_ended(conn)
     else:
         await _lend(turn, conn)
@@ -83,6 +86,12 @@ def lender_of(conn: Connection) -> Turn | None:
     """
     waiting = [turn for turn in conn.lenders if turn.active]
     return max(waiting, key=lambda turn: len(turn.chain()), default=None)
+
+
+def _is_left_open(conn: Connection) -> bool:
+    """Whether a connection has left an actor that is being destroyed, and its link stands still."""
+    inbox = conn.inbox
+    return conn.close_cause == "destroy" and inbox is not None and not inbox.closed.is_set()
 
 
 def _code(reconnect: bool) -> int:

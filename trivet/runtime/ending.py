@@ -173,6 +173,7 @@ async def _end_tasks(instance: Instance, cut: list[str]) -> None:
     if not await _wait(instance, seconds, tasks):
         cut += instance.background.names
         cut += ["on_websocket"] * len(instance.reception.handlers)
+        await instance.reception.cut_hibernating(instance.limits.hook_time)
 
 
 async def _wait(instance: Instance, seconds: float, wait: Wait) -> bool:

@@ -22,6 +22,7 @@ from trivet.protocol.faults import Fault, fault_of
 from trivet.protocol.messages import ActionRequest, SubscriptionRequest
 from trivet.runtime.asking import run_inline
 from trivet.runtime.call import Submission
+from trivet.runtime.cleanup import bounded_cleanup
 from trivet.runtime.connection import REFUSED, Connection
 from trivet.runtime.disconnecting import lender_of
 from trivet.runtime.hooks import leave, open_connection
@@ -85,7 +86,7 @@ class Reception:
     @property
     def is_serving(self) -> bool:
         """Whether the handler of a raw WebSocket has something to do."""
-        return bool(self.handlers)
+        return any(not conn.is_resting for conn in self.handlers)
 
     # Opening
 
@@ -96,8 +97,13 @@ class Reception:
         conn.set_state(self._instance.definition.default_conn_state())
         self.show(conn)
         inbox.connection = conn
-        conn.open()
-        inbox.pump()
+        try:
+            conn.open()
+        except Error as error:  # Init is too long
+            conn.refuse(error, "was refused")
+            inbox.decided()
+        else:
+            inbox.pump()
         return conn
 
     def show(self, conn: Connection) -> None:
@@ -325,6 +331,15 @@ class Reception:
         """Wait until no handler of a raw WebSocket runs any more."""
         while self.handlers:
             await next(iter(self.handlers)).handled.wait()
+
+    async def cut_hibernating(self, seconds: float) -> None:
+        """Cut the handlers that the next instance calls again; they have so long to end."""
+        cut = [conn for conn in self.handlers if conn.is_hibernating]
+        for conn in cut:
+            conn.handling.cancel()
+        with bounded_cleanup(seconds):
+            for conn in cut:
+                await conn.handled.wait()
 
     def forget(self, conn: Connection) -> None:
         """Let go of a connection that has ended, was refused or parked."""

@@ -110,6 +110,15 @@ export async function closedByActor({ client }) {
   return { closed, stats: await connection.stats() };
 }
 
+export async function asleep({ client }) {
+  const { connection, ended } = await witness(client);
+  const socket = await open(client);
+  await connection.doze();
+  const closed = await socket.closed;
+  await ended;
+  return { closed, stats: await connection.stats() };
+}
+
 export async function events({ client }) {
   const handle = client.echoing.getOrCreate(["one"]);
   const socket = new Socket(await handle.webSocket());

@@ -66,5 +66,9 @@ class Echoing(Actor[Stats, str, str | None], name="echoing"):
                 socket.send(message)
 
     @action
+    def doze(self) -> None:
+        self.sleep()
+
+    @action
     def stats(self) -> Stats:
         return self.state

@@ -8,6 +8,7 @@ from tests.interop.acceptance.client_connections import Tally
 from tests.interop.acceptance.connection_errors import Gate
 from tests.interop.acceptance.errors import Failing
 from tests.interop.acceptance.handles import Diary
+from tests.interop.acceptance.hibernation import Dozing, Dreaming
 from tests.interop.acceptance.hooks import Doorman, Porter, Watchman
 from tests.interop.acceptance.lookup import Born
 from tests.interop.acceptance.metadata import Named
@@ -24,6 +25,7 @@ __all__ = ["registry"]
 registry = Registry(
     *(Club, Brief, Pair, Patient, Steady, Worker, Tally, Gate, Failing, Diary),
     *(Doorman, Porter, Watchman, Born, Named, Site, Deaf, Echoing, Desk),
+    *(Dozing, Dreaming),
     *(Ledger, Plain, Settings, SlowLedger, Watched, Notebook),
     naming=camel_case,
 )

@@ -20,6 +20,7 @@ PAGE: Final = ROOT / "docs" / "reference" / "acceptance.md"
 LINES: Final = {
     "client_connections": 31,
     "server_connections": 11,
+    "hibernation": 7,
     "connection_errors": 4,
     "hooks": 12,
     "access": 8,
@@ -35,7 +36,7 @@ LINES: Final = {
 }
 """How many behaviours each group has."""
 
-WAITING: Final = {"sleep"}
+WAITING: Final = {"the engine"}
 """The features that some behaviours wait for."""
 
 HEADING = re.compile(r"^## .* \((\d+)\)\n\n`test_(\w+)\.py`", re.MULTILINE)

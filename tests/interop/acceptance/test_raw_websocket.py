@@ -58,6 +58,12 @@ async def test_the_connection_behind_a_socket(run: Run) -> None:
     assert await run("welcome", "", "ann") == {**WELCOME, "name": "ann"}
 
 
+async def test_sleep_closes_a_socket_that_does_not_hibernate(run: Run) -> None:
+    result = await run("asleep")
+    assert result["closed"]["code"] == 1012
+    assert result["stats"] == {"opened": 1, "closed": 1, "messages": 0}
+
+
 async def test_one_open_and_one_close(run: Run) -> None:
     assert await run("events") == {"before": ["open"], "after": ["open", "close"]}
 
