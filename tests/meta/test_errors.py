@@ -21,7 +21,7 @@ CODE = re.compile(r"^\| (\d{4}) \|", re.MULTILINE)
 NAME = re.compile(r"[a-z0-9_]+")
 REASON = re.compile(r"(?:actor|connection|message)\.[a-z0-9_]+")
 # Where an error is given by its code alone, or by a first argument.
-GROUPS = {"RequestError": "api", "_Unreadable": "api", "UserError": "user", "GatewayError": "guard"}
+GROUPS = {"RequestError": "api", "Unreadable": "api", "UserError": "user", "GatewayError": "guard"}
 
 
 def text(node: ast.expr | None) -> str | None:
