@@ -19,7 +19,7 @@ from trivet.server.http import HttpConnection
 from trivet.server.peers import Proxies
 from trivet.server.stopping import Stopping
 
-PIECES = 20_000
+PIECES = 5_000
 
 
 @attrs.define
@@ -73,7 +73,7 @@ async def test_a_body_in_tiny_chunks_takes_little_memory(autojump_clock: MockClo
     finally:
         tracemalloc.stop()
     assert bodies == [b"x" * PIECES]
-    assert transport.taken - before < 20 * PIECES
+    assert transport.taken - before < 50 * PIECES
 
 
 @pytest.mark.parametrize("ahead", [0, 70_000, 300_000])
@@ -108,10 +108,14 @@ async def test_a_client_that_sends_without_end_behind_its_request(
     async with web() as (site, _):
         connection = dial(site)
         await connection.client.send_all(get("/stream?wait"))
-        with pytest.raises(trio.BrokenResourceError):
+
+        async def flood() -> None:
             for _ in range(400):
                 await connection.client.send_all(b"x" * 65_536)
                 await wait_all_tasks_blocked()
+
+        with pytest.raises(trio.BrokenResourceError):
+            await flood()
         assert (await told(site))[-2:] == ["stream wait closed", "nobody leaves: network"]
 
 

@@ -135,7 +135,7 @@ class Web(trivet.Actor[int, str, Ticket], name="web"):
             self.log.append(f"stream {how} closed")
 
     async def silence(self) -> AsyncIterator[bytes]:  # noqa: ASYNC900  # the actor closes it
-        await trio.sleep_forever()
+        await trio.Event().wait()
         yield b""
 
     async def on_websocket(self, socket: WebSocket[str]) -> None:
