@@ -23,7 +23,7 @@ NAME = re.compile(r"[a-z0-9_]+")
 REASON = re.compile(r"(?:actor|connection|message)\.[a-z0-9_]+")
 # Where an error is given by its code alone, or by a first argument.
 FIRST = {"GatewayError": "guard", "_bound": "kv"}
-GROUPS = {"RequestError": "api", "_Unreadable": "api", "UserError": "user"}
+GROUPS = {"RequestError": "api", "Unreadable": "api", "UserError": "user"}
 
 
 def text(node: ast.expr | None) -> str | None:

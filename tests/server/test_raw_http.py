@@ -239,6 +239,7 @@ async def test_a_request_that_has_not_begun_is_told_to_come_back(
     assert (await running.reply()).body == b"slept"
     reply = await waiting.reply()
     assert (reply.status, reply.error) == (503, error)
+    assert "actor" not in reply.json  # whoever names it has been there, and is not asked again
 
 
 @pytest.mark.parametrize("size", [0, 65_536, 300_000])

@@ -208,6 +208,7 @@ async def test_a_call_that_has_not_begun_is_told_to_come_back(autojump_clock: Mo
     assert (await running.reply()).json == {"output": "waited"}
     reply = await waiting.reply()
     assert (reply.status, reply.error) == (503, "actor.stopping")
+    assert "actor" not in reply.json  # it has done nothing of this, and may be asked again
 
 
 async def test_a_refused_client_that_stays_does_not_hold_the_stop(

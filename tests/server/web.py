@@ -90,6 +90,8 @@ class Web(trivet.Actor[int, str, Ticket], name="web"):
                 return Response(b"slept")
             case "/stream":
                 return Response(self.stream(request.query), headers={"content-type": "text/plain"})
+            case "/silence":
+                return Response(self.silence())
             case "/leave":
                 await self.conn.disconnect("go")
                 return Response(b"left")
@@ -131,6 +133,10 @@ class Web(trivet.Actor[int, str, Ticket], name="web"):
             yield f"{len(self.conns)} here".encode()
         finally:
             self.log.append(f"stream {how} closed")
+
+    async def silence(self) -> AsyncIterator[bytes]:  # noqa: ASYNC900  # the actor closes it
+        await trio.Event().wait()
+        yield b""
 
     async def on_websocket(self, socket: WebSocket[str]) -> None:
         self.sockets.append(socket)
@@ -193,10 +199,14 @@ class Door(trivet.Actor[None], name="door"):
 
 @asynccontextmanager
 async def web(
-    way: Way = "over a network", *, limits: Limits | None = None, storage: Storage | None = None
+    way: Way = "over a network",
+    *,
+    limits: Limits | None = None,
+    storage: Storage | None = None,
+    **settings: Any,
 ) -> AsyncGenerator[tuple[Serving, Client]]:
     """Serve the actors, and reach them over a network in memory, or in this process."""
-    async with serving(Web, Door, limits=limits, storage=storage) as site:
+    async with serving(Web, Door, limits=limits, storage=storage, **settings) as site:
         site.runtime.client = Client(LocalTransport(site.runtime))
         if way == "in process":
             yield site, site.server.client

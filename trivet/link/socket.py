@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import socket
+import struct
 from typing import Final
 
 import trio
@@ -24,6 +25,9 @@ WOULD_BLOCK: Final = (BlockingIOError, InterruptedError)
 
 PROBES: Final = 4
 """How many signs of life the system asks for before it takes a peer for vanished."""
+
+AT_ONCE: Final = struct.pack("ii", 1, 0)
+"""For the option `SO_LINGER`: wait for nothing, and send a reset."""
 
 LONGEST: Final = 32_767
 """The most seconds between them that a system takes."""
@@ -142,6 +146,13 @@ class SocketTransport:
             trio.lowlevel.notify_closing(self._file)
             self._file = -1
             self._socket.close()
+
+    async def reset(self) -> None:
+        """Close the socket so that its peer reads an error behind the last byte, not an end."""
+        if self._file >= 0:
+            with contextlib.suppress(OSError):
+                self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, AT_ONCE)
+        await self.aclose_forcefully()
 
     def _broken(self, error: OSError) -> Exception:
         if self._file < 0:

@@ -66,6 +66,10 @@ class StreamTransport:
         """Close the stream."""
         await self._stream.aclose()
 
+    async def reset(self) -> None:
+        """Close the stream without the goodbye that TLS has."""
+        await self.aclose_forcefully()
+
     async def aclose_forcefully(self) -> None:
         """Close the stream without waiting for anything."""
         await trio.aclose_forcefully(self._stream)

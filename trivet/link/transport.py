@@ -53,3 +53,7 @@ class Transport(Protocol):
     async def aclose_forcefully(self) -> None:
         """Close now, without waiting for anything; closing twice is closing once."""
         ...
+
+    async def reset(self) -> None:
+        """Close now, so that the peer cannot take what it has got for all there was."""
+        ...

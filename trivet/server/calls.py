@@ -113,7 +113,7 @@ class _HttpCall:
                     instance, method, args, kwargs, params=params, request=request
                 )
             except InstanceMoved:
-                self.asked = None
+                self.specifier = self.asked = None  # it has done nothing of this
                 if service.stopping.begun:
                     raise stopping(self.exchange.target) from None
 

@@ -85,7 +85,7 @@ class _RawRequest:
             try:
                 return await ask_request(instance, request, params)
             except InstanceMoved:
-                self.asked = None
+                self.specifier = self.asked = None  # it has done nothing of this
                 if service.stopping.begun:
                     raise stopping(self.exchange.target) from None
 

@@ -74,11 +74,19 @@ def _check_guarded(registry: Registry, settings: ServerSettings, host: str) -> N
     if settings.public or is_loopback(host):
         return
     for definition in registry:
-        if not definition.hooks & GUARDS:
+        guards = definition.hooks & GUARDS
+        if not guards:
             raise ValueError(
                 f"{definition.actor.__name__} lets everybody in, and {host} can be reached from "
                 "other machines: override authorize, on_before_connect or create_conn_state, or "
                 "say public=True"
+            )
+        answers_calls = definition.methods_by_name or "on_request" in definition.hooks
+        if answers_calls and not definition.options.call_hooks and "authorize" not in guards:
+            raise ValueError(
+                f"{definition.actor.__name__} lets every call in, for call_hooks=False asks no "
+                f"connection hook about them, and {host} can be reached from other machines: "
+                "override authorize, or say public=True"
             )
 
 

@@ -47,6 +47,9 @@ class Script:
     async def aclose(self) -> None:
         """Stay as it is."""
 
+    async def reset(self) -> None:
+        """Stay as it is."""
+
     async def aclose_forcefully(self) -> None:
         """Stay as it is."""
 
