@@ -15,6 +15,7 @@ from trio.testing import MockClock, wait_all_tasks_blocked
 import trivet
 from tests.server.actors import SECRET, Counter
 from tests.server.checks import CHECKS, bytes_of, check, closed_with, get
+from tests.server.guards import Asked, Authorized, Called, Hooked
 from tests.server.serving import Serving, gateway, raw, rest, serving
 from tests.server.sessions import UPGRADE
 from trivet.declare.options import Limits
@@ -42,30 +43,6 @@ async def no_address_is_public(site: Serving) -> None:
 async def an_unguarded_actor_is_not_shown_to_other_machines(site: Serving) -> None:
     with pytest.raises(ValueError, match="lets everybody in"):
         await trivet.serve(trivet.Registry(Counter), host="0.0.0.0", port=0, watch_loop=False)
-
-
-class Hooked(trivet.Actor, name="hooked", call_hooks=False):
-    """Asks who connects, and nobody who calls."""
-
-    async def on_before_connect(self, params: None) -> None:
-        raise trivet.Forbidden
-
-
-class Called(Hooked, name="called", call_hooks=False):
-    @trivet.action
-    def secret(self) -> str:
-        return SECRET
-
-
-class Asked(Hooked, name="asked", call_hooks=False):
-    async def on_request(self, request: trivet.Request) -> trivet.Response:
-        return trivet.Response(SECRET.encode())
-
-
-class Authorized(Called, name="authorized", call_hooks=False):
-    @classmethod
-    async def authorize(cls, request: trivet.Request) -> bool:
-        return False
 
 
 @check
