@@ -13,17 +13,18 @@ from urllib.parse import parse_qsl
 import attrs
 
 from trivet.declare.definition import Definition
-from trivet.declare.errors import ActionError
+from trivet.declare.errors import ActionError, Forbidden
 from trivet.declare.handle import Address
 from trivet.declare.keys import InvalidKeyError, Key, check_name, parse_key, serialize_key
 from trivet.declare.request import Intent
 from trivet.ports.records import ActorRecord
-from trivet.protocol import cbor, json
+from trivet.protocol import cbor
 from trivet.protocol.errors import DecodingError, IncomingTooLong
 from trivet.protocol.messages import UNDEFINED
 from trivet.runtime.namespaces import DEFAULT, name_of, namespace_of, stored_name
 from trivet.runtime.store_faults import is_damaged
 from trivet.server.answers import Answer, RequestError, json_answer
+from trivet.server.envelope import BESIDE, read_envelope
 from trivet.server.exchange import Exchange
 from trivet.server.targets import check_namespace, definition_named, input_from_wire
 
@@ -33,8 +34,6 @@ T = TypeVar("T")
 
 MOST_IDS = 100
 MOST_PARAMETERS = 32
-ENVELOPE = 16 * 1024
-"""Bytes of a body beside the input."""
 
 
 @attrs.frozen
@@ -193,24 +192,24 @@ def _described(record: ActorRecord) -> dict[str, Any]:
 async def _read(exchange: Exchange) -> _Wanted:
     parameters = _parameters(exchange.query)
     namespace = _namespace(parameters) or DEFAULT
-    runtime = exchange.service.runtime
-    members = _members(await exchange.read(runtime.limits.input * 4 // 3 + ENVELOPE))
+    runtime, authorizer = exchange.service.runtime, exchange.service.authorizer
+    request = exchange.request("create", namespace)
+    # Who is meant stands in the body. So before a long one is read, everybody is asked.
+    refusing = None if _is_short(exchange) else await authorizer.refusing(request)
+    members = read_envelope(await exchange.read(runtime.limits.input * 4 // 3 + BESIDE))
     definition = definition_named(runtime, _valid(check_name, _text(members, "name")))
     key = _valid(parse_key, _text(members, "key"))
-    request = exchange.request("create", namespace)
-    await exchange.service.authorizer.check(definition, request, creates=True)
+    if refusing is None:
+        await authorizer.check(definition, request, creates=True)
+    elif definition in refusing:
+        raise Forbidden
     limit = runtime.limits_of(definition).input
     return _Wanted(definition, namespace, key, input_from_wire(definition, _input(members, limit)))
 
 
-def _members(body: bytes) -> dict[str, Any]:
-    try:
-        members = json.parse(body)
-    except DecodingError as error:
-        raise RequestError(error.message, code="bad_request") from None
-    if not isinstance(members, dict):
-        raise RequestError("The body must be a JSON object", code="bad_request")
-    return members  # pyright: ignore[reportUnknownVariableType] - a JSON object
+def _is_short(exchange: Exchange) -> bool:
+    headers = exchange.head.headers
+    return "transfer-encoding" not in headers and int(headers.get("content-length", 0)) <= BESIDE
 
 
 def _text(members: dict[str, Any], name: str) -> str:

@@ -14,6 +14,7 @@ from tests.server.serving import gateway
 from tests.server.sessions import params
 from trivet.declare.actor import Actor
 from trivet.declare.request import Request
+from trivet.declare.web_socket import WebSocket
 from trivet.protocol.codec import CODECS
 from trivet.protocol.messages import ActionRequest, ActionResponse, Init, ToClient, ToServer
 
@@ -194,3 +195,33 @@ async def test_the_stop_tells_every_client(autojump_clock: MockClock) -> None:
 
 async def hear_the_stop(call: Call) -> None:
     assert (await call.hear())["code"] == 1012
+
+
+class Talker(Actor[None], name="talker"):
+    """Talks before it listens."""
+
+    async def on_websocket(self, socket: WebSocket[None]) -> None:
+        await anext(aiter(socket))
+        for number in range(20):
+            await trio.sleep(1)
+            socket.send(f"tick {number}")
+        count = 1
+        async for _ in socket:
+            count += 1
+            if count == 60:
+                socket.send("all")
+
+
+async def test_what_the_server_does_not_read_keeps_nothing_back(autojump_clock: MockClock) -> None:
+    app = application(Talker)
+    scope = websocket_scope(gateway("talker", path="/websocket/x"))
+    async with app.running(), calling(app, scope) as call:
+        began_at = trio.current_time()
+        call.say("websocket.connect")
+        assert (await call.hear())["type"] == "websocket.accept"
+        for _ in range(60):
+            call.say("websocket.receive", bytes=bytes(60_000), text=None)
+        for number in range(20):
+            assert (await call.hear())["text"] == f"tick {number}"
+            assert trio.current_time() - began_at == number + 1
+        assert (await call.hear())["text"] == "all"

@@ -44,7 +44,7 @@ async def bridge_websocket(
             return
         async with open_service_nursery() as nursery:
             nursery.start_soon(bridge.carry_up, nursery)
-            await bridge.carry_down()
+            await bridge.carry_down(nursery)
             nursery.cancel_scope.cancel()
 
 
@@ -61,6 +61,7 @@ class _Bridge:
         # The server judges the size of a message; who answers it may send what it likes.
         self._protocol = ClientProtocol(uri, subprotocols=offered or None, max_size=None)
         self._writing = trio.Lock()
+        self._unsent: list[bytes] = []
         self._left = False  # the client is gone, and nothing may be sent to it
 
     async def shake_hands(self) -> bool:
@@ -103,14 +104,18 @@ class _Bridge:
                     self._protocol.send_binary(message["bytes"])
                 await self._flush()
 
-    async def carry_down(self) -> None:
-        """Send to the client what comes from the server, until that closes."""
+    async def carry_down(self, nursery: trio.Nursery) -> None:
+        """Send to the client what comes from the server, until that closes.
+
+        It waits for the client alone, never for a server that does not read: answers to that, which
+        are pongs and the echo of a close, are sent beside it.
+        """
         # The handshake's response may have come with messages behind it, and with the close.
-        await self._flush()
+        self._answer(nursery)
         await self._deliver(self._protocol.events_received())
         while data := await self._stream.receive_some(READ_SIZE):
             self._protocol.receive_data(data)
-            await self._flush()  # pongs, and the echo of a close
+            self._answer(nursery)
             await self._deliver(self._protocol.events_received())
         if not self._left:
             close = self._protocol.close_rcvd or Close(CloseCode.INTERNAL_ERROR, "")
@@ -134,9 +139,17 @@ class _Bridge:
                 self._protocol.send_close(code, reason)
             await self._flush()
 
+    def _answer(self, nursery: trio.Nursery) -> None:
+        """Send what the protocol has to say, if it has; one task does for all that wait."""
+        is_waiting = bool(self._unsent)
+        self._unsent += self._protocol.data_to_send()
+        if self._unsent and not is_waiting:
+            nursery.start_soon(self._flush)
+
     async def _flush(self) -> None:
         async with self._writing:
-            data = b"".join(self._protocol.data_to_send())
+            data = b"".join([*self._unsent, *self._protocol.data_to_send()])
+            self._unsent.clear()
             try:
                 if data:
                     await self._stream.send_all(data)
