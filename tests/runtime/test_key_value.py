@@ -11,9 +11,12 @@ import trio.testing
 from trio.testing import MockClock
 
 import trivet.declare.errors as errors
+from tests.runtime.links import PlayedLink
 from tests.runtime.runtimes import call, opened, put_away, wake
+from tests.runtime.stores import HeldStorage
 from trivet.declare.action import action
 from trivet.declare.actor import Actor
+from trivet.declare.event import Event
 from trivet.declare.interfaces import KeyValue
 from trivet.declare.options import Limits
 from trivet.storage.memory import MemoryStorage
@@ -186,3 +189,28 @@ async def test_two_actors_have_two_stores(autojump_clock: MockClock) -> None:
     async with opened(Keeper, storage=MemoryStorage()) as runtime:
         await call(runtime, Keeper.put, {"a": b"1"})
         assert await call(runtime, Keeper.everything, key="b") == []
+
+
+class Speaker(Actor[list[str]], call_hooks=False):
+    said = Event[str]()
+
+    @action
+    async def say(self, text: str) -> None:
+        self.broadcast(Speaker.said, text)
+        self.state.append(text)
+        await self.kv.put(text, b"")
+        await trio.lowlevel.checkpoint()
+
+
+async def test_what_was_changed_just_before_is_stored_with_it(autojump_clock: MockClock) -> None:
+    """The turn has said something, so its segment may end wherever it waits."""
+    storage = HeldStorage()
+    storage.holding = False
+    async with opened(Speaker, storage=storage) as runtime:
+        link = PlayedLink(runtime)
+        link.connect(Speaker, "a")
+        await link.gets("init")
+        link.subscribe("said")
+        await call(runtime, Speaker.say, "hello")
+        (both,) = [save.segment for save in storage.saves if save.segment.state is not None]
+        assert [write.key for write in both.writes] == [b"hello"]

@@ -5,8 +5,8 @@ Rules this file keeps:
 1. A key is stored as UTF-8: then the order of the bytes is that of the characters, and the keys
    with a prefix are those from its bytes to the same with the last raised by one, which UTF-8 allows.
 2. What is too large is refused before anything of it is written.
-3. Every method is a checkpoint. A write is done when it returns, and cancelled it has not happened;
-   it is stored with the turn, or at once outside of one.
+3. Every method is a checkpoint. A write happens before anybody else runs, so that what the turn has
+   changed just before is stored with it; cancelled it has not happened.
 """
 
 from __future__ import annotations
@@ -61,14 +61,12 @@ class StoredKeyValue:
         _bound(
             "batch_too_large", "The entries of one batch are too large", size, self._limits.kv_batch
         )
-        await trio.lowlevel.checkpoint()
-        self._rows.write(*writes)
+        await self._write(*writes)
 
     async def delete(self, *keys: str) -> None:
         """Remove keys."""
         encoded = self._batch(keys)
-        await trio.lowlevel.checkpoint()
-        self._rows.write(*(Write("kv", data, None) for data in encoded.values()))
+        await self._write(*(Write("kv", data, None) for data in encoded.values()))
 
     async def delete_range(self, start: str, end: str, /) -> None:
         """Remove the keys from ``start`` up to, but not including, ``end``."""
@@ -89,6 +87,11 @@ class StoredKeyValue:
     ) -> Entries:
         """Return the entries from ``start`` up to, but not including, ``end``."""
         return await self._scan(_encoded(start), _encoded(end), reverse, limit)
+
+    async def _write(self, *writes: Write) -> None:
+        await trio.lowlevel.checkpoint_if_cancelled()
+        self._rows.write(*writes)
+        await trio.lowlevel.cancel_shielded_checkpoint()
 
     async def _scan(
         self, start: bytes, end: bytes | None, reverse: bool, limit: int | None
