@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Generic, Self, TypeVarTuple, ov
 import attrs
 from typing_extensions import TypeVar
 
+from trivet.declare.children import ParentActor
 from trivet.declare.definition import Definition
 from trivet.declare.handle import Client
-from trivet.declare.interfaces import Conn, ConnMap, Host, KeyValue, StateCell
+from trivet.declare.interfaces import Conn, ConnMap, KeyValue, StateCell
 from trivet.declare.options import Durability, Limits, Options
 from trivet.declare.reading import define
 from trivet.declare.schedule import Schedule
@@ -37,7 +38,7 @@ ParamsT = TypeVar("ParamsT", default=None)
 InputT = TypeVar("InputT", default=None)
 
 
-class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
+class Actor(ParentActor, Generic[StateT, ConnStateT, ParamsT, InputT]):
     """The base class of every actor.
 
     ``Actor[State, ConnState, Params, Input]``: the persisted state, the state of each connection,
@@ -51,7 +52,6 @@ class Actor(Generic[StateT, ConnStateT, ParamsT, InputT]):
 
     __trivet_options__: ClassVar[Options] = Options()
     _trivet_definitions: ClassVar[dict[Naming | None, Definition]]
-    _trivet_host: Host
     _trivet_state: StateCell
 
     def __init_subclass__(

@@ -36,6 +36,7 @@ __all__ = [
     "Client",
     "Connection",
     "ConnectionStatus",
+    "CreatableActor",
     "Handle",
     "HandleWithParams",
     "LiveTarget",
@@ -270,7 +271,7 @@ class Connection(Handle[A_co]):
         return self._live.subscribe_by_name(name)
 
 
-class _Definition(Protocol[A_co, I_contra]):
+class CreatableActor(Protocol[A_co, I_contra]):
     """Structural view of an actor *class*: ties its input type to the class itself."""
 
     def __trivet_input__(self, input: I_contra, /) -> A_co: ...
@@ -329,9 +330,9 @@ class Client:
         return Handle(self._transport.target(actor, Address(actor_id=actor_id)))
 
     @overload
-    def get_or_create(self, actor: _Definition[A, None], /, *key: str) -> Handle[A]: ...
+    def get_or_create(self, actor: CreatableActor[A, None], /, *key: str) -> Handle[A]: ...
     @overload
-    def get_or_create(self, actor: _Definition[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
+    def get_or_create(self, actor: CreatableActor[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
     def get_or_create(self, actor: Any, /, *key: str, input: Any = None) -> Handle[Any]:
         """Refer to an actor by its key; it is created at the first use if there is none.
 
@@ -352,9 +353,9 @@ class Client:
         return Handle(self._transport.target(actor, Address(key=key, create=True, input=input)))
 
     @overload
-    async def create(self, actor: _Definition[A, None], /, *key: str) -> Handle[A]: ...
+    async def create(self, actor: CreatableActor[A, None], /, *key: str) -> Handle[A]: ...
     @overload
-    async def create(self, actor: _Definition[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
+    async def create(self, actor: CreatableActor[A, I2], /, *key: str, input: I2) -> Handle[A]: ...
     async def create(self, actor: Any, /, *key: str, input: Any = None) -> Handle[Any]:
         """Create an actor.
 

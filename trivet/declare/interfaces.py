@@ -276,6 +276,14 @@ class Host(Protocol):
         """End the segment and wait until it is stored."""
         ...
 
+    async def create_child(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor whose life is bound to this one's, and return its id."""
+        ...
+
+    async def find_children(self, actor: type[Any], /) -> list[str]:
+        """Return the ids of the children of a class, oldest first."""
+        ...
+
     def keep_awake(self) -> AbstractAsyncContextManager[None]:
         """Keep the actor from going to sleep."""
         ...

@@ -72,6 +72,7 @@ class Address:
         create: Whether to create it if there is none.
         exclusive: Whether it is an error if there is one.
         input: What a new actor gets.
+        parent: The id of the actor whose life a new one is bound to, if it is.
     """
 
     actor_id: str | None = None
@@ -80,6 +81,7 @@ class Address:
     create: bool = False
     exclusive: bool = False
     input: Any = None
+    parent: str | None = None
 
 
 class Target(Protocol):

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from trivet.runtime.inbox import Inbox
     from trivet.runtime.instance import Instance
 
-__all__ = ["close_links", "depart", "leaving", "park_the_rest", "wait_left"]
+__all__ = ["GONE", "close_links", "depart", "leaving", "park_the_rest", "wait_left"]
 
 GONE: Final = "actor.destroyed"
 """Trivet's client stays away then; others come back, and find what is there."""

@@ -13,6 +13,7 @@ from trivet.declare.definition import Definition
 from trivet.declare.handle import Address
 from trivet.lifecycle.actor import ActorEvent, ActorState
 from trivet.protocol.faults import error_of
+from trivet.runtime.children import check_may_have_children
 from trivet.runtime.instance import Instance
 from trivet.runtime.life import start
 from trivet.runtime.namespaces import name_of, namespace_of, stored_name
@@ -36,6 +37,7 @@ class Directory:
         self._by_key: dict[str, dict[tuple[str, ...], Instance]] = {}
         self._by_id: dict[str, Instance] = {}
         self._parked: dict[str, dict[Inbox, None]] = {}
+        self._births: dict[str, set[Instance]] = {}  # by the id of the parent
 
     @property
     def instances(self) -> tuple[Instance, ...]:
@@ -118,6 +120,18 @@ class Directory:
             self._by_key.pop(instance.stored_name, None)
         self._by_id.pop(instance.actor_id, None)
 
+    def births(self, parent: str) -> Iterable[Instance]:
+        """Return the children of an actor that are starting for the first time."""
+        return tuple(self._births.get(parent, ()))
+
+    def birth_over(self, instance: Instance, address: Address) -> None:
+        """Take note that an instance has started for an address, or could not."""
+        if address.parent is not None:
+            births = self._births[address.parent]
+            births.remove(instance)
+            if not births:
+                del self._births[address.parent]
+
     def parked(self, actor_id: str) -> Iterable[Inbox]:
         """Return the parked links of an actor."""
         return tuple(self._parked.get(actor_id, ()))
@@ -144,6 +158,8 @@ class Directory:
 
     async def _begin(self, definition: Definition, address: Address) -> Instance:
         namespace, key = address.namespace, address.key
+        if address.parent is not None:
+            check_may_have_children(self.running(address.parent))
         if not address.exclusive:
             self._runtime.supervisor.check(definition, address)
         if address.actor_id is not None:
@@ -157,6 +173,8 @@ class Directory:
             return instance
         instance = Instance(self._runtime, definition, namespace, key, address)
         named[key] = instance
+        if address.parent is not None:
+            self._births.setdefault(address.parent, set()).add(instance)
         if self._runtime.storage.immediate and not definition.has_start_hooks:
             await start(instance, address)
         else:

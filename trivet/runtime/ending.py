@@ -8,7 +8,9 @@ Rules this file keeps:
 2. All that has one grace. At its end the rest is cut, and one record in the log names it; each hook
    of a connection has its own time still. A crash has no grace and runs no hook of the actor.
 3. What any of that begins anew, by work that is waited for or by ``self.destroy()``, is done, too.
-4. After the last save nothing of the instance is stored or said.
+4. The children of an actor that is destroyed go then, all of them, before it is removed
+   (``destroying``); one that cannot be removed keeps its parent in the store.
+5. After the last save nothing of the instance is stored or said.
 """
 
 from __future__ import annotations
@@ -66,9 +68,10 @@ async def end_instance(instance: Instance) -> None:
     if instance.ending is not ActorEvent.DESTROY:
         park_the_rest(instance)
     await wait_left(instance)
+    has_children = instance.ending is ActorEvent.DESTROY and not await _end_children(instance)
     instance.is_sealed = True
     if instance.ending is ActorEvent.DESTROY:
-        await _remove(instance)
+        await _remove(instance, has_children=has_children)
     else:
         await _save(instance)
     instance.gate.close(fault_of(restarting(), where=instance.label))
@@ -189,9 +192,22 @@ async def _save(instance: Instance) -> None:
         instance.runtime.not_stored += 1
 
 
-async def _remove(instance: Instance) -> None:
+async def _end_children(instance: Instance) -> bool:
+    if await instance.runtime.destroy_children(instance):
+        return True
+    throttled.error(
+        "children",
+        "%s is not destroyed: its children could not be removed",
+        instance.label,
+        extra=about_instance(instance),
+    )
+    return False
+
+
+async def _remove(instance: Instance, *, has_children: bool) -> None:
     """Remove the actor; only then those hear of it who have destroyed it, and links close."""
-    instance.is_removed = await _store(instance, partial(instance.gate.save_last, destroys=True))
+    remove = partial(instance.gate.save_last, destroys=True)
+    instance.is_removed = not has_children and await _store(instance, remove)
     if instance.is_removed:
         instance.runtime.alarms.forget(instance.actor_id)
     if instance.last_words is not None:

@@ -14,6 +14,7 @@ from trivet.declare.handle import Client
 from trivet.declare.interfaces import Conn, KeyValue
 from trivet.declare.queue import Delivery, Queue
 from trivet.lifecycle.actor import ActorEvent
+from trivet.runtime.children import create_child, find_children
 from trivet.runtime.delivery import bindings_of, receive, try_receive
 from trivet.runtime.host_schedule import HostSchedule
 from trivet.runtime.idleness import kept_awake
@@ -163,6 +164,14 @@ class InstanceHost:
         """End the segment and wait until it is stored."""
         await trio.lowlevel.checkpoint()
         await self.instance.gate.save()
+
+    async def create_child(self, actor: type[Any], key: tuple[str, ...], input: Any, /) -> str:
+        """Create an actor whose life is bound to its own, and return its id."""
+        return await create_child(self.instance, actor, key, input)
+
+    async def find_children(self, actor: type[Any], /) -> list[str]:
+        """Return the ids of its children of a class, oldest first."""
+        return await find_children(self.instance, actor)
 
     # How its life goes on
 

@@ -13,6 +13,7 @@ Rules this file keeps:
 from __future__ import annotations
 
 import logging
+import math
 from typing import TYPE_CHECKING
 
 import trio
@@ -68,6 +69,7 @@ async def start(instance: Instance, address: Address) -> None:
         instance.step(ActorEvent.READY)
     running_turn.reset(token)
     instance.turn_ended(turn)
+    instance.runtime.directory.birth_over(instance, address)
     instance.has_changed()
     if instance.phase is ActorState.AWAKE:
         if instance.connections:
@@ -150,7 +152,7 @@ def child_failed(instance: Instance, error: BaseException) -> BaseException | No
     return cancelled
 
 
-async def end(instance: Instance, ending: ActorEvent) -> None:
+async def end(instance: Instance, ending: ActorEvent, *, by: float = math.inf) -> None:
     """Bring an instance to its end and return when nothing of it is left.
 
     One that is ending already goes on with that, unless it is to be destroyed instead.
@@ -159,6 +161,7 @@ async def end(instance: Instance, ending: ActorEvent) -> None:
         instance: Whatever phase it is in.
         ending: ``SLEEP``: links that can wait stay for the next instance. ``STOP``: all are closed.
             ``DESTROY``: the store forgets the actor.
+        by: When its grace is over at the latest.
     """
     while instance.phase in {ActorState.NEW, ActorState.STARTING}:
         await instance.changes()
@@ -166,6 +169,7 @@ async def end(instance: Instance, ending: ActorEvent) -> None:
         begin_end(instance, ending)
     elif ending is ActorEvent.DESTROY:
         destroy_instead(instance)
+    instance.ends_at = min(instance.ends_at, by)
     while instance.phase is ActorState.STOPPING:
         await instance.changes()
 

@@ -5,20 +5,24 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from trivet.declare.options import Durability
 from trivet.logs import Throttled, about, printable
 from trivet.ports.errors import KeyTaken, StorageError
-from trivet.ports.records import ActorRecord, Row, Space, Write
+from trivet.ports.records import ActorRecord, Row, Segment, Space, Write
 from trivet.ports.storage import Storage
 from trivet.protocol.faults import error_of
+from trivet.runtime.passage import Passage
 from trivet.runtime.stop_deadline import StopDeadline
-from trivet.runtime.store_faults import save_fault, unreadable
+from trivet.runtime.store_faults import NOT_SAVED, save_fault, unreadable
 
 __all__ = ["Records"]
 
 Alarms: TypeAlias = "list[tuple[float, str]]"
+
+AFTER_ALL: Final = 2**62
+"""A life that comes after all others: what it saves is refused by no store."""
 
 throttled = Throttled(logging.getLogger(__name__))
 
@@ -89,6 +93,34 @@ class Records:
         """Return who has a key, without state and connections."""
         with self._reading(f"{name}/{'/'.join(key)}", about(actor=name, key=key)):
             return await self._storage.identify_by_key(name, key)
+
+    async def children(self, actor_id: str) -> Sequence[str]:
+        """Return the ids of the actors whose parent this is or was, oldest first."""
+        with self._reading(f"the children of actor {actor_id}", about(actor_id=actor_id)):
+            return await self._storage.children(actor_id)
+
+    async def remove(self, actor_id: str) -> None:
+        """Remove an actor that has no instance, whatever its last life has saved.
+
+        It is told to the store before this suspends.
+
+        Raises:
+            ActionError: ``actor.state_not_saved``.
+        """
+        passage = Passage()
+
+        def over(error: StorageError | None) -> None:
+            if error is None:
+                passage.release()
+            else:
+                passage.drop(error_of(save_fault(error)))
+
+        segment = Segment(actor_id=actor_id, generation=AFTER_ALL, destroyed=True)
+        self._storage.commit(segment, over)
+        with self._stop_deadline.cutting() as scope:
+            await passage.wait()
+        if scope.cancelled_caught:
+            raise error_of(NOT_SAVED)
 
     async def get(self, actor_id: str, space: Space, keys: Sequence[bytes]) -> dict[bytes, bytes]:
         """Return the values of those keys of an actor that are there."""

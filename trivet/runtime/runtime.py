@@ -32,9 +32,9 @@ from trivet.runtime.call import InlineTurn
 from trivet.runtime.cleanup import Shelter
 from trivet.runtime.completions import Completions
 from trivet.runtime.deadlines import Deadlines
+from trivet.runtime.destroying import destroy, destroy_children
 from trivet.runtime.directory import Directory
 from trivet.runtime.inbox import Inbox
-from trivet.runtime.last_words import not_removed
 from trivet.runtime.life import end
 from trivet.runtime.mailbox import Mailbox
 from trivet.runtime.namespaces import DEFAULT
@@ -50,6 +50,7 @@ from trivet.runtime.watching import Watchers
 
 if TYPE_CHECKING:
     from trivet.declare.handle import Client
+    from trivet.runtime.instance import Instance
 
 __all__ = ["Runtime", "run_runtime"]
 
@@ -207,6 +208,8 @@ class Runtime:
         key: tuple[str, ...],
         given: Any,
         namespace: str = DEFAULT,
+        *,
+        parent: str | None = None,
     ) -> str:
         """Create and start an actor and return its id.
 
@@ -215,11 +218,14 @@ class Runtime:
             key: Its key.
             given: Its input.
             namespace: Where its key counts.
+            parent: The id of the actor whose life it is bound to, if it is.
 
         Raises:
             ActionError: ``actor.duplicate_key`` if the key is taken, or why it did not start.
         """
-        address = Address(key=key, namespace=namespace, create=True, exclusive=True, input=given)
+        address = Address(
+            key=key, namespace=namespace, create=True, exclusive=True, input=given, parent=parent
+        )
         return (await self.directory.create(definition, address)).actor_id
 
     async def put_away(self, definition: Definition, address: Address) -> None:
@@ -231,17 +237,17 @@ class Runtime:
     async def destroy(self, definition: Definition, address: Address) -> None:
         """Destroy an actor and return when it is gone; one that sleeps is woken for its hook.
 
+        One that cannot start is removed without it.
+
         Raises:
-            ActionError: ``actor.not_found``, why it did not start, or ``actor.state_not_saved`` if
-                it could not be removed.
+            ActionError: ``actor.not_found``, ``actor.state_not_loaded`` if the store cannot be
+                read, or ``actor.state_not_saved`` if it could not be removed.
         """
-        while True:
-            instance = await self.directory.awake(definition, address)
-            await end(instance, ActorEvent.DESTROY)
-            if instance.is_removed:
-                return
-            if instance.ending is ActorEvent.DESTROY:
-                raise not_removed()
+        await destroy(self, definition, address)
+
+    async def destroy_children(self, parent: Instance) -> bool:
+        """Destroy the children of an actor that is being destroyed; return whether none is left."""
+        return await destroy_children(self, parent.actor_id, by=parent.ends_at, parent=parent)
 
     async def aclose(self) -> None:
         """Stop every actor; connections are closed, their last hooks run, states are stored."""

@@ -84,7 +84,7 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
     directory.is_running(instance)
     call_user_code(instance.runtime, instance.actor.__init__)
     if record is None:
-        await _create(instance, address.input)
+        await _create(instance, address)
     else:
         await _load_all(instance, record)
         await _leave_for_others(instance, record)
@@ -99,10 +99,10 @@ async def run_start_hooks(instance: Instance, address: Address) -> None:
         raise restarting()
 
 
-async def _create(instance: Instance, given: Any) -> None:
+async def _create(instance: Instance, address: Address) -> None:
     definition, state, limits = instance.definition, instance.state, instance.limits
     instance.host.queues = Queues(instance) if definition.queues else None
-    actor_input = definition.input_from_caller(given)
+    actor_input = definition.input_from_caller(address.input)
     if "on_migrate" in definition.hooks:
         migrating = instance.actor.on_migrate(None, new=True)
         await _within(instance, limits.wake_time, "on_migrate", migrating)
@@ -126,11 +126,14 @@ async def _create(instance: Instance, given: Any) -> None:
         name=instance.stored_name,
         key=instance.key,
         created_at=instance.runtime.wall_clock(),
+        parent=address.parent,
         generation=instance.generation,
         alarm=math.inf if alarm is None else alarm,
         state=_first_state(instance),
     )
     durability = definition.options.durability or "power"
+    if instance.broken:  # its parent is gone
+        raise restarting()
     try:
         await instance.runtime.records.create(record, durability, writes)
     except KeyTaken as taken:

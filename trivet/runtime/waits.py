@@ -33,7 +33,9 @@ __all__ = [
     "Wait",
     "waiting_beside",
     "waiting_for",
+    "waiting_for_end",
     "waiting_for_start",
+    "waits_for",
     "waits_from",
 ]
 
@@ -143,6 +145,29 @@ def waiting_for_start(turn: Turn | None, target: Instance) -> AbstractContextMan
 
 
 @contextmanager
+def waiting_for_end(turn: Turn | None, target: Instance) -> Generator[None]:
+    """Note that a turn waits for the end of an actor, which nothing may refuse.
+
+    Args:
+        turn: The turn, or ``None`` outside of one.
+        target: The actor that ends.
+    """
+    if turn is None:
+        yield
+    else:
+        with _kept(turn, Wait(target)):
+            yield
+
+
+def waits_for(waiter: Instance, target: Instance) -> bool:
+    """Whether anything of an actor waits for another, be it over others or beside its turns."""
+    if _path(waiter, target, None) is not None:
+        return True
+    waits = [wait for call in waiter.own_tasks.calls for wait in call.waits_for or ()]
+    return any(wait.target is target and wait.holds for wait in waits)
+
+
+@contextmanager
 def _noted(turn: Turn | None, wait: Wait, link: Turn | None = None) -> Generator[Wait]:
     if turn is None:
         yield wait
@@ -153,13 +178,19 @@ def _noted(turn: Turn | None, wait: Wait, link: Turn | None = None) -> Generator
         raise CallCycleError(
             f"The call would wait for itself: {' → '.join(names)}", metadata={"path": names}
         )
+    with _kept(turn, wait):
+        yield wait
+
+
+@contextmanager
+def _kept(turn: Turn, wait: Wait) -> Generator[None]:
     if turn.waits_for is None:
         turn.waits_for = []
     wait.since = trio.current_time()
     turn.waits_for.append(wait)
     turn.instance.arm(wait.since + LONG_WAIT)
     try:
-        yield wait
+        yield
     finally:
         turn.waits_for.remove(wait)
 
