@@ -14,6 +14,9 @@ LINES: Final = {
     "destroy": 12,
     "races": 11,
     "run": 8,
+    "sleep": 25,
+    "schedule": 4,
+    "key_value": 3,
 }
 """How many behaviours each group has."""
 
