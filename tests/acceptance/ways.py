@@ -16,6 +16,7 @@ from trivet.declare.actor import Actor
 from trivet.declare.handle import Client
 from trivet.declare.registry import Registry
 from trivet.open import open_client, serve
+from trivet.ports.storage import Storage
 from trivet.server.serve import Server
 from trivet.testing.network import MemoryConnection
 
@@ -45,10 +46,13 @@ async def reached(way: Way, *actors: type[Actor[Any, Any, Any, Any]]) -> AsyncGe
 
 
 @asynccontextmanager
-async def over_sockets(*actors: type[Actor[Any, Any, Any, Any]]) -> AsyncGenerator[Client]:
+async def over_sockets(
+    *actors: type[Actor[Any, Any, Any, Any]], storage: Storage | None = None
+) -> AsyncGenerator[Client]:
     """Serve actors, and reach them by TCP."""
     async with trio.open_nursery() as nursery:
-        server: Server = await nursery.start(partial(serve, Registry(*actors), port=0))
+        served = partial(serve, Registry(*actors), port=0, storage=storage)
+        server: Server = await nursery.start(served)
         async with open_client(server.url) as client:
             yield client
         nursery.cancel_scope.cancel()
