@@ -172,10 +172,8 @@ async def test_a_client_that_reads_nothing_is_given_up(autojump_clock: MockClock
         await speaker.open()
         await speaker.receive()
         counter = app.server.client.get(Counter, "a")
-        speaker.send(ActionRequest(0, "large", [500_000]))
-        speaker.send(ActionRequest(1, "large", [500_000]))
-        speaker.send(ActionRequest(2, "large", [500_000]))
-        speaker.send(ActionRequest(3, "large", [500_000]))
+        for number in range(5):  # one is under way, one is being sent, and two fit behind them
+            speaker.send(ActionRequest(number, "large", [500_000]))
         await trio.sleep(10)
         assert await counter.call(Counter.value) == 0
         assert app.server.runtime.counters["slow_consumer"] == 1
