@@ -109,7 +109,7 @@ line = Lines(Starter, Brief, Stubborn)
 
 @line
 async def test_ending_it_while_it_starts_waits_for_the_start(client: Client) -> None:
-    """What was asked before still gets its answer."""
+    """What was asked meanwhile gets its answer: from it, or from the one that is made anew."""
     starter = client.get_or_create(Starter, "a")
     answers: list[str] = []
 
@@ -122,7 +122,7 @@ async def test_ending_it_while_it_starts_waits_for_the_start(client: Client) -> 
         actor_id = await starter.resolve()
         await starter.call(Starter.end)
     assert answers == ["pong"]
-    assert JOURNAL.lines[-1] == "destroy"
+    assert JOURNAL.count("destroy") == 1
     assert JOURNAL.lines[:4] == STARTED
     assert await fails(client.get_by_id(Starter, actor_id).call(Starter.ping)) == "actor.not_found"
 
