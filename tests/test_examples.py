@@ -69,6 +69,10 @@ async def test_states_change_in_turns_only() -> None:
             "awake\nwhat have you done today?\nprinted\nasleep\nbacking up 0 lines\n"
             "awake\nline 1 of this socket\n2\nand woke\nasleep\nbacking up 2 lines\n",
         ),
+        (
+            "examples.family",
+            "['pillars']\nthe project is closed\npillars is put away\nactor.not_found\n",
+        ),
         ("examples.reminders", "['the milk']\n"),
         ("examples.namespaces", "blue 1\ngreen 1\nblue 2\ndefault 1\n"),
         ("examples.jobs", "bridge-120.webp 2\n['lovely']\n"),

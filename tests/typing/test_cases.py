@@ -24,7 +24,7 @@ CASES = Path(__file__).parent / "cases"
 ROOT = Path(__file__).parents[2]
 
 # How many marked errors each file has, so that none is lost by an edit.
-ERRORS = {"bad.py": 23, "chat.py": 0, "five.py": 4, "inputs.py": 4, "queues.py": 8}
+ERRORS = {"bad.py": 23, "chat.py": 0, "five.py": 4, "inputs.py": 6, "queues.py": 8}
 
 type_of_mark = re.compile(r"# is (?P<type>.+)$")
 error_mark = re.compile(r"# [EX]\d+\b")

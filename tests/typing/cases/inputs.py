@@ -28,3 +28,13 @@ async def f(client: trivet.Client) -> None:
     client.get_or_create(Titled, "a", input="x")  # E2
     await client.create(Titled, "a", input=3)  # E3
     client.get_or_create(ChatRoom, "a", input=Setup("x"))  # E4
+
+
+class House(trivet.Actor):
+    @trivet.action
+    async def g(self) -> None:
+        reveal_type(await self.create_child(Titled, "a", input=Setup("x")))  # is Handle[Titled]
+        reveal_type(await self.create_child(ChatRoom, "a"))  # is Handle[ChatRoom]
+        reveal_type(await self.find_children(Titled))  # is list[Handle[Titled]]
+        await self.create_child(Titled, "a", input="x")  # E5
+        await self.create_child(Titled, "a")  # E6
