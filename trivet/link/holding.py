@@ -19,6 +19,7 @@ class HoldableTransport:
         "aclose",
         "aclose_forcefully",
         "immediate",
+        "reset",
         "send_all",
         "send_eof",
         "send_now",
@@ -33,6 +34,7 @@ class HoldableTransport:
         self.send_eof = transport.send_eof
         self.aclose = transport.aclose
         self.aclose_forcefully = transport.aclose_forcefully
+        self.reset = transport.reset
 
     @property
     def is_held(self) -> bool:
