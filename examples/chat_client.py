@@ -71,7 +71,10 @@ async def read_commands(conn: trivet.Connection[ChatRoom], leave: trio.CancelSco
                 if text == "/quit":
                     leave.cancel()
                 if text:
-                    await obey(conn, text)
+                    try:
+                        await obey(conn, text)
+                    except trivet.ConnectionLost:
+                        show(f"-- the network failed: nobody knows what became of {text!r}")
     leave.cancel()
 
 
