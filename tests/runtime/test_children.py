@@ -125,6 +125,21 @@ async def test_a_child_ends_its_parent(store: Storage, autojump_clock: MockClock
         assert await ids(runtime, parent_id) == []
 
 
+async def test_a_grandchild_ends_them_all(store: Storage, autojump_clock: MockClock) -> None:
+    async with opened(Parent, Child, storage=store) as runtime:
+        _, parent_id = await family(runtime)
+        await runtime.client.get(Parent, "p").call(Parent.have_parent, "q")
+        await runtime.client.get(Parent, "q").call(Parent.have, "a")
+        with pytest.raises(trivet.ActionError) as caught:
+            await runtime.client.get(Child, "a").call(Child.end_parent)
+        assert caught.value.code == "restarting"
+        await wait_all_tasks_blocked()
+        assert trio.current_time() == 0
+        assert not await is_there(runtime, parent_id)
+        assert [line[0] for line in LOG] == ["p", "q", "a", "a"]
+        assert await runtime.storage.list("Child") == []
+
+
 async def test_the_hook_of_a_child_does_not_wait_for_its_parent(autojump_clock: MockClock) -> None:
     async with opened(Calling, Parent) as runtime:
         parent = runtime.client.get_or_create(Parent, "p")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 import trivet
 from tests.runtime.families import (
@@ -19,6 +19,7 @@ from tests.runtime.families import (
     is_there,
     quick,
 )
+from tests.runtime.links import PlayedLink
 from tests.runtime.runtimes import opened
 from trivet.declare.handle import Address
 from trivet.declare.registry import definition_of
@@ -136,3 +137,37 @@ async def test_the_operator_destroys_what_cannot_start(
             await runtime.destroy(definition_of(Unready), Address(key=("a",)))
         assert caught.value.code == "not_found"
     assert "Child/a is destroyed without on_destroy: actor.unavailable" in caplog.text
+
+
+BROKEN = {"wake": False}
+
+
+class Frail(Parent, call_hooks=False):
+    async def on_wake(self) -> None:
+        if BROKEN["wake"]:
+            raise RuntimeError("no")
+
+    async def on_disconnect(self, conn: trivet.Conn[None]) -> None:
+        LOG.append("never")
+
+
+async def test_its_children_have_their_hooks_and_its_clients_hear_so(
+    autojump_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(Frail, Child, storage=quick()) as runtime:
+        parent = runtime.client.get_or_create(Frail, "p")
+        await parent.call(Frail.have, "a")
+        link = PlayedLink(runtime)
+        link.connect(Frail, "p")
+        await link.gets("init")
+        parent_id = await parent.resolve()
+        monkeypatch.setitem(BROKEN, "wake", True)
+        await parent.call(Frail.fail)
+        await wait_all_tasks_blocked()
+        await runtime.destroy(definition_of(Frail), Address(actor_id=parent_id))
+        assert LOG == ["a ends at 0", "a ended at 0"]
+        assert await link.closed() == (4002, "actor.destroyed")
+        assert await ids(runtime, parent_id) == []
+        assert not await is_there(runtime, parent_id)
+        await trio.sleep(60)
+    assert "never" not in LOG
