@@ -305,3 +305,37 @@ async def test_it_cannot_be_destroyed_while_it_starts() -> None:
         with pytest.raises(errors.ActionError) as caught:
             await wake(runtime, Early)
         assert (caught.value.group, caught.value.code) == ("actor", "starting")
+
+
+class Regretful(Mortal, grace=1.0):
+    """Wants to be no more when it is almost asleep, and its grace is over."""
+
+    async def on_sleep(self) -> None:
+        await trio.sleep(0.5)
+
+    async def on_disconnect(self, conn: Conn[None]) -> None:
+        self.note(f"{conn.close_cause}")
+        if conn.close_cause == "network":
+            await trio.sleep(2)
+            self.wait_until(self.regret)
+
+    async def regret(self) -> None:
+        try:
+            await trio.sleep_forever()
+        finally:
+            self.destroy()
+
+
+async def test_also_when_the_grace_is_over(autojump_clock: MockClock) -> None:
+    async with opened(Regretful) as runtime, trio.open_nursery() as nursery:
+        stays, leaves = PlayedLink(runtime), PlayedLink(runtime)
+        for link in (stays, leaves):
+            link.connect(Regretful, "a")
+            await link.gets("init")
+        actor_id = (await wake(runtime, Regretful)).actor_id
+        nursery.start_soon(put_away, runtime, Regretful)
+        await trio.sleep(0.2)
+        leaves.vanish("network")
+        assert await stays.closed() == (4002, "actor.destroyed")
+        assert LOG[1:] == ["network 0.5", "destroy 2.5", "destroy 2.5"]
+        await missing(runtime, actor_id, Regretful)

@@ -48,7 +48,7 @@ async def end_instance(instance: Instance) -> None:
     await _end_turns(instance, cut)
     told: ActorEvent | None = None
     is_late = False
-    while not is_late and (told is not instance.ending or instance.draining or leaving(instance)):
+    while told is not instance.ending or (not is_late and (instance.draining or leaving(instance))):
         is_late = instance.grace_left <= 0
         if told is not instance.ending:
             told = instance.ending
